@@ -1,0 +1,100 @@
+# The commands of the project; `make help` lists them. For GNU make 3.81 (macOS) and newer.
+
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 /usr/bin/python3; do \
+            $$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+            && { echo $$p; break; }; done)
+PIP     = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+ARGS    =
+TESTS   = unit or shell or world or e2e or devices
+GATES   = check-format check-lint check-types check-imports check-schema check-tests
+comma   = ,
+
+# Say what happens next: coloured on a terminal, plain elsewhere.
+say = @if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then printf '\033[1;36m▸ %s\033[0m\n' "$(1)"; else printf '== %s\n' "$(1)"; fi
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test bench format coverage clean system-packages $(GATES)
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/installed ## start the whole system here and measure what is heard (ARGS="--listen", ARGS="--json FILE")
+	@.venv/bin/callnode demo $(ARGS)
+
+test: system-packages .venv/installed-dev $(GATES) ## run every gate, then every test (TESTS="unit or world" for some)
+
+bench: .venv/installed-dev ## measure, and write bench.json
+	$(call say,bench: figures beside a bare aiortc call$(comma) into bench.json)
+	@.venv/bin/python -m tests.bench $(ARGS)
+
+format: .venv/installed-dev ## format the code and mend what can be mended
+	@.venv/bin/ruff check --quiet --fix-only .
+	@.venv/bin/ruff format .
+
+coverage: .venv/installed-dev ## show which branches of the pure modules their unit tests miss
+	$(call say,coverage: every branch of the pure modules)
+	@.venv/bin/python -m pytest -m unit --cov --cov-report=term-missing:skip-covered
+
+clean: ## remove the environment and everything made
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -f bench.json demo.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+check-format:
+	$(call say,format: ruff)
+	@.venv/bin/ruff format --check .
+
+check-lint:
+	$(call say,lint: ruff)
+	@.venv/bin/ruff check .
+
+check-types:
+	$(call say,types: mypy --strict)
+	@.venv/bin/mypy --strict
+
+check-imports:
+	$(call say,imports: the walls between the rooms)
+	@.venv/bin/lint-imports
+
+check-schema:
+	$(call say,schema: generated files match signaling.messages)
+	@.venv/bin/python -m signaling.schema --check
+
+check-tests:
+	$(call say,tests: $(TESTS))
+	@.venv/bin/python -m pytest -m "$(TESTS)"
+
+# Installed once, and again when the dependencies change; the code itself is used in place.
+.venv/installed: pyproject.toml
+	$(call say,install: callnode and what it needs$(comma) once)
+	@$(make-venv)
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml
+	$(call say,install: callnode$(comma) what it needs and the tools$(comma) once)
+	@$(make-venv)
+	@$(PIP) --editable '.[dev]'
+	@touch .venv/installed $@
+
+make-venv = .venv/bin/python -c '' 2>/dev/null || { \
+	[ -n "$(PYTHON)" ] || { echo "callnode needs Python 3.11 or newer with venv (Debian: apt install python3-venv;" \
+	  "macOS: brew install python), or name one: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	"$(PYTHON)" -m venv --clear .venv; }
+
+system-packages:
+	@missing=; \
+	command -v ffprobe >/dev/null || missing="$$missing ffmpeg"; \
+	command -v pulseaudio >/dev/null || missing="$$missing pulseaudio"; \
+	command -v pactl >/dev/null || missing="$$missing pulseaudio-utils"; \
+	[ -x .venv/bin/python ] || [ -n "$(PYTHON)" ] || missing="$$missing python3-venv"; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ]; then as_root=env; elif [ -t 0 ]; then as_root='sudo env'; else as_root='sudo -n env'; fi; \
+	echo "system packages:$$missing"; \
+	if command -v apt-get >/dev/null && command -v $${as_root%% *} >/dev/null && $$as_root apt-get -qq update && \
+	   $$as_root DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; \
+	then exit 0; fi; \
+	echo "These could not be installed here:$$missing. Tests that need them will fail. Install them yourself" \
+	  "(Debian: sudo apt install$$missing; macOS: brew install ffmpeg pulseaudio)," \
+	  "or run the others: make test TESTS='unit or world'" >&2

@@ -1,0 +1,1 @@
+"""Sound: sources, sinks, one peer connection per call leg, recordings."""

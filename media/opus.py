@@ -1,0 +1,164 @@
+"""Opus by libopus, mono 48 kHz: an encoder with in-band FEC, a decoder that conceals and recovers losses.
+
+PyAV's decoder offers neither concealment nor FEC, so libopus is called directly: the one the PyAV wheel
+carries, else the system's. API: https://opus-codec.org/docs/opus_api-1.5/ ; payload: RFC 6716, RFC 7587.
+"""
+
+import ctypes
+import ctypes.util
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame
+
+_APPLICATION_VOIP = 2048
+_SET_BITRATE = 4002
+_SET_COMPLEXITY = 4010
+_SET_INBAND_FEC = 4012
+_SET_PACKET_LOSS_PERC = 4014
+_SET_SIGNAL = 4024
+_SIGNAL_VOICE = 3001
+
+_MAX_PACKET_BYTES = 1275
+_MAX_PACKET_SAMPLES = 5760  # 120 ms, the longest packet of RFC 6716 §3.2.5
+
+
+class OpusError(Exception):
+    """libopus refused a call, or is not to be found."""
+
+
+class Encoder:
+    """Turn frames of 20 ms into Opus packets that carry the frame before them a second time (FEC)."""
+
+    def __init__(self, bitrate: int = 48_000, complexity: int = 9, expected_loss_percent: int = 10) -> None:
+        self._lib = _library()
+        error = ctypes.c_int()
+        self._state = self._lib.opus_encoder_create(
+            SAMPLE_RATE, 1, _APPLICATION_VOIP, ctypes.byref(error)
+        )
+        _check(self._lib, error.value)
+        for request, value in (
+            (_SET_BITRATE, bitrate),
+            (_SET_COMPLEXITY, complexity),
+            (_SET_INBAND_FEC, 1),
+            (_SET_PACKET_LOSS_PERC, expected_loss_percent),
+            (_SET_SIGNAL, _SIGNAL_VOICE),
+        ):
+            _check(self._lib, self._lib.opus_encoder_ctl(self._state, request, ctypes.c_int(value)))
+        self._packet = ctypes.create_string_buffer(_MAX_PACKET_BYTES)
+
+    def encode(self, frame: Frame) -> bytes:
+        """Return the packet of one frame (int16, 960 samples, contiguous)."""
+        size = _check(
+            self._lib,
+            self._lib.opus_encode(
+                self._state, frame.ctypes.data, FRAME_SAMPLES, self._packet, _MAX_PACKET_BYTES
+            ),
+        )
+        return ctypes.string_at(self._packet, size)
+
+    def close(self) -> None:
+        """Free the encoder; may be called more than once."""
+        state, self._state = self._state, None
+        if state is not None:
+            self._lib.opus_encoder_destroy(state)
+
+
+class Decoder:
+    """Turn Opus packets, and their absence, into mono sound at 48 kHz."""
+
+    def __init__(self) -> None:
+        self._lib = _library()
+        error = ctypes.c_int()
+        self._state = self._lib.opus_decoder_create(SAMPLE_RATE, 1, ctypes.byref(error))
+        _check(self._lib, error.value)
+        self._samples = np.empty(_MAX_PACKET_SAMPLES, np.int16)
+
+    def decode(self, packet: bytes) -> NDArray[np.int16]:
+        """Return the sound of a packet, as long as the packet says. Raises OpusError if it is malformed."""
+        if not packet:
+            raise OpusError("empty packet")
+        return self._decode(packet, _MAX_PACKET_SAMPLES, fec=False)
+
+    def recover(self, next_packet: bytes, samples: int = FRAME_SAMPLES) -> NDArray[np.int16]:
+        """Return the lost sound before `next_packet` by the FEC in it, or concealed where there is none."""
+        return self._decode(next_packet, samples, fec=True)
+
+    def conceal(self, samples: int = FRAME_SAMPLES) -> NDArray[np.int16]:
+        """Return a plausible continuation of what was decoded last; it fades out when repeated."""
+        return self._decode(None, samples, fec=False)
+
+    def close(self) -> None:
+        """Free the decoder; may be called more than once."""
+        state, self._state = self._state, None
+        if state is not None:
+            self._lib.opus_decoder_destroy(state)
+
+    def _decode(self, packet: bytes | None, samples: int, *, fec: bool) -> NDArray[np.int16]:
+        size = len(packet) if packet is not None else 0
+        count = self._lib.opus_decode(
+            self._state, packet, size, self._samples.ctypes.data, samples, int(fec)
+        )
+        return self._samples[: _check(self._lib, count)].copy()
+
+
+def has_fec(packet: bytes) -> bool:
+    """Return whether a packet carries the frame before it a second time (LBRR)."""
+    return bool(_library().opus_packet_has_lbrr(packet, len(packet)) > 0)
+
+
+def packet_samples(packet: bytes) -> int:
+    """Return the length of a packet in samples at 48 kHz. Raises OpusError if it is malformed."""
+    lib = _library()
+    return _check(lib, lib.opus_packet_get_nb_samples(packet, len(packet), SAMPLE_RATE))
+
+
+def _check(lib: ctypes.CDLL, result: int) -> int:
+    if result < 0:
+        raise OpusError(lib.opus_strerror(result).decode())
+    return result
+
+
+def _candidates() -> Iterator[str]:
+    package = Path(av.__file__).parent
+    for folder in (package.parent / "av.libs", package / ".dylibs"):
+        for path in sorted(folder.glob("libopus*")):
+            yield str(path)
+    system = ctypes.util.find_library("opus")
+    if system:
+        yield system
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    for name in _candidates():
+        try:
+            return _declare(ctypes.CDLL(name))
+        except (OSError, AttributeError):
+            continue
+    raise OpusError("libopus not found: install the PyAV wheel (pip install av) or the system's libopus")
+
+
+def _declare(lib: ctypes.CDLL) -> ctypes.CDLL:
+    pointer, integer, data = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
+    signatures: dict[str, tuple[type | None, list[type]]] = {
+        "opus_strerror": (data, [integer]),
+        "opus_encoder_create": (pointer, [integer, integer, integer, pointer]),
+        "opus_encoder_ctl": (integer, [pointer, integer]),  # variadic: the value is passed as c_int
+        "opus_encode": (integer, [pointer, pointer, integer, pointer, integer]),
+        "opus_encoder_destroy": (None, [pointer]),
+        "opus_decoder_create": (pointer, [integer, integer, pointer]),
+        "opus_decode": (integer, [pointer, data, integer, pointer, integer, integer]),
+        "opus_decoder_destroy": (None, [pointer]),
+        "opus_packet_has_lbrr": (integer, [data, integer]),
+        "opus_packet_get_nb_samples": (integer, [data, integer, integer]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    return lib

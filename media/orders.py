@@ -1,0 +1,141 @@
+"""What the endpoint asks of its media, and what media tells back. Pure.
+
+Orders of one call are carried out in the order given. Every order that can fail ends in a happening.
+"""
+
+from msgspec import Struct
+
+
+class MakeOffer(Struct, frozen=True):
+    """Open a peer connection and offer; ends in OfferReady or Failed."""
+
+    call_id: str
+
+
+class MakeAnswer(Struct, frozen=True):
+    """Open a peer connection on an offer and answer; ends in AnswerReady or Failed."""
+
+    call_id: str
+    sdp: str
+
+
+class ApplyAnswer(Struct, frozen=True):
+    """Give an offerer its answer: the first one, or that of a re-offer."""
+
+    call_id: str
+    sdp: str
+
+
+class AnswerReoffer(Struct, frozen=True):
+    """Answer a re-offer on the open peer connection; ends in ReofferAnswered or Failed."""
+
+    call_id: str
+    sdp: str
+
+
+class AddCandidate(Struct, frozen=True):
+    """Add a trickled candidate of the other end; one that comes early waits for the description."""
+
+    call_id: str
+    candidate: str
+    sdp_mid: str | None = None
+    sdp_mline_index: int | None = None
+
+
+class SetHold(Struct, frozen=True):
+    """Say who holds. The offerer of the call renegotiates the direction; ends in ReofferReady there.
+
+    While `local`, the other end hears nothing of us; while either holds, we hear nothing of the other end.
+    """
+
+    call_id: str
+    local: bool
+    remote: bool
+    offerer: bool
+
+
+class Mute(Struct, frozen=True):
+    """Send silence in place of the source (`outgoing`), or keep the sink silent (`incoming`)."""
+
+    call_id: str
+    outgoing: bool
+    incoming: bool
+
+
+class TakeOver(Struct, frozen=True):
+    """Move source and sink of `old` to `call_id` at the frame boundary where `call_id` first has audio.
+
+    Closing `call_id` while `old` is open gives them back.
+    """
+
+    call_id: str
+    old: str
+
+
+class Close(Struct, frozen=True):
+    """Let a peer connection go; ends in Closed."""
+
+    call_id: str
+
+
+Order = (
+    MakeOffer | MakeAnswer | ApplyAnswer | AnswerReoffer | AddCandidate | SetHold | Mute | TakeOver | Close
+)
+
+
+class OfferReady(Struct, frozen=True):
+    """The offer of MakeOffer, all candidates in it."""
+
+    call_id: str
+    sdp: str
+
+
+class AnswerReady(Struct, frozen=True):
+    """The answer of MakeAnswer, all candidates in it."""
+
+    call_id: str
+    sdp: str
+
+
+class ReofferReady(Struct, frozen=True):
+    """A re-offer with a new direction."""
+
+    call_id: str
+    sdp: str
+
+
+class ReofferAnswered(Struct, frozen=True):
+    """The answer to a re-offer of the other end."""
+
+    call_id: str
+    sdp: str
+
+
+class AudioUp(Struct, frozen=True):
+    """The first frame of the other end was decoded; told once per call."""
+
+    call_id: str
+
+
+class MediaLost(Struct, frozen=True):
+    """The peer connection closed under us, or no packet came for 10 s although none holds."""
+
+    call_id: str
+
+
+class Failed(Struct, frozen=True):
+    """An order could not be carried out; `what` is for the log."""
+
+    call_id: str
+    what: str
+
+
+class Closed(Struct, frozen=True):
+    """Everything of the call is let go."""
+
+    call_id: str
+
+
+Happening = (
+    OfferReady | AnswerReady | ReofferReady | ReofferAnswered | AudioUp | MediaLost | Failed | Closed
+)

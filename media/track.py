@@ -1,0 +1,60 @@
+"""The one permanent outgoing track of a peer connection: reads, encodes, keeps the time.
+
+It hands aiortc ready Opus packets, which spares aiortc's own encoder, resampler, level meter and threads.
+"""
+
+import asyncio
+from collections.abc import Callable
+from fractions import Fraction
+
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.packet import Packet
+
+from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame
+from media.opus import Encoder
+
+_TIME_BASE = Fraction(1, SAMPLE_RATE)
+
+
+class OutgoingTrack(MediaStreamTrack):
+    """Ask for a frame every 20 ms on the loop's clock; what is late is skipped, never sent in a burst."""
+
+    kind = "audio"
+
+    def __init__(self, read: Callable[[], Frame]) -> None:
+        super().__init__()
+        self.frames_late = 0
+        self._read = read
+        self._encoder = Encoder()
+        self._due: float | None = None
+        self._timestamp = 0
+
+    async def recv(self) -> Packet:
+        """Return the next packet when it is due. Raises MediaStreamError once stopped."""
+        await self._wait()
+        if self.readyState != "live":
+            raise MediaStreamError
+        packet = Packet(self._encoder.encode(self._read()))
+        packet.pts = self._timestamp
+        packet.time_base = _TIME_BASE
+        self._timestamp += FRAME_SAMPLES
+        return packet
+
+    def stop(self) -> None:
+        """End the track and free its encoder."""
+        super().stop()
+        self._encoder.close()
+
+    async def _wait(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._due is None:
+            self._due = now
+            return
+        self._due += FRAME_SECONDS
+        if self._due > now:
+            await asyncio.sleep(self._due - now)
+        missed = int((now - self._due) / FRAME_SECONDS)
+        if missed > 0:
+            self.frames_late += missed
+            self._due += missed * FRAME_SECONDS
+            self._timestamp += missed * FRAME_SAMPLES

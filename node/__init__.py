@@ -1,0 +1,1 @@
+"""The endpoint: the calling API of a laptop node and of voicemail."""

@@ -1,0 +1,412 @@
+"""All calls of one agent: commands, messages and happenings in; messages, orders and news out. Pure.
+
+`handle(input, now)` returns the outputs in order; `deadline` is when it wants a Tick at the latest.
+The hub decides transfers; a phone obeys `call.originate`, and answers a call that replaces one of its own.
+"""
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from media import orders
+from media.orders import Happening, Order
+from node.exchange import (
+    Accept,
+    CallNews,
+    CancelTransfer,
+    Consent,
+    Cut,
+    Dial,
+    Do,
+    FromHub,
+    FromMedia,
+    HangUp,
+    Hold,
+    Input,
+    MailboxNews,
+    Mute,
+    Output,
+    Refused,
+    Reject,
+    RingNews,
+    RingOver,
+    Send,
+    Tick,
+    Transfer,
+    TransferAsked,
+    TransferNews,
+    TransferTaken,
+)
+from node.session import CallState, Session
+from signaling.messages import (
+    CallAnswer,
+    CallAnswered,
+    CallCandidate,
+    CallConnected,
+    CallEnd,
+    CallEnded,
+    CallHold,
+    CallIncoming,
+    CallOriginate,
+    CallPlace,
+    CallProgress,
+    CallRinging,
+    CallTarget,
+    CallUp,
+    CallUpdate,
+    ClientMessage,
+    EndCause,
+    Error,
+    HubMessage,
+    MailboxChanged,
+    Party,
+    Pong,
+    SessionEnd,
+    TransferCancel,
+    TransferDecline,
+    TransferRequest,
+    TransferUpdate,
+    Welcome,
+)
+from signaling.reasons import (
+    CANCELLED,
+    DECLINED,
+    HUNG_UP,
+    MEDIA_LOST,
+    NO_MEDIA,
+    TIMED_OUT,
+    UNKNOWN_CALL,
+    Reason,
+)
+
+SETUP_SECONDS = 180.0
+PICKUP_SECONDS = 30.0
+LOST_SECONDS = 3.0
+
+_CAUSES: dict[Reason, EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
+
+
+class Phone:
+    """The calls of one agent; with `consent` the application decides whether it may be transferred."""
+
+    def __init__(self, *, consent: bool = False) -> None:
+        self.calls: dict[str, Session] = {}
+        self.ringing: dict[str, Session] = {}
+        self.offers: dict[str, CallOriginate] = {}
+        self.transfers: dict[str, TransferRequest] = {}
+        self._consent = consent
+        self._out: list[Output] = []
+
+    @property
+    def deadline(self) -> float | None:
+        """Return when a Tick is wanted at the latest."""
+        return min((c.deadline for c in self.calls.values() if c.deadline is not None), default=None)
+
+    def handle(self, what: Input, now: float) -> list[Output]:
+        """Take one input and return what it makes necessary, in order."""
+        self._out.clear()
+        match what:
+            case FromHub(message):
+                self._from_hub(message, now)
+            case FromMedia(happening):
+                self._from_media(happening, now)
+            case Dial(call_id, target, custom_context, muted):
+                self._new(
+                    Session(
+                        id=call_id,
+                        direction="Outgoing",
+                        remote=Party(target),
+                        custom_context=custom_context,
+                        muted=muted,
+                        deadline=now + SETUP_SECONDS,
+                    )
+                )
+                self._do(orders.MakeOffer(call_id))
+            case Accept(call_id, muted):
+                if rings := self.ringing.pop(call_id, None):
+                    self._pick_up(replace(rings, muted=muted), now)
+            case Reject(call_id):
+                if self.ringing.pop(call_id, None):
+                    self._send(CallEnd(call_id, "declined"))
+                    self._out.append(RingOver(call_id, DECLINED))
+            case HangUp(call_id):
+                if (call := self.calls.get(call_id)) and call.live:
+                    self._leave(call, HUNG_UP if call.up or call.direction == "Incoming" else CANCELLED)
+            case Hold(call_id, on):
+                if (call := self.calls.get(call_id)) and call.up and call.live and call.local_hold != on:
+                    self._send(CallHold(call_id, on))
+                    self._rehold(replace(call, local_hold=on))
+            case Mute(call_id, outgoing, incoming):
+                if (call := self.calls.get(call_id)) and call.live:
+                    call = replace(
+                        call,
+                        muted=call.muted if outgoing is None else outgoing,
+                        incoming_muted=call.incoming_muted if incoming is None else incoming,
+                    )
+                    self._put(call)
+                    self._do(orders.Mute(call_id, call.muted, call.incoming_muted))
+            case Transfer(request):
+                self._transfer(request)
+            case CancelTransfer(transfer_id):
+                if transfer_id in self.transfers:
+                    self._send(TransferCancel(transfer_id))
+            case Consent(transfer_id, accept):
+                if offer := self.offers.pop(transfer_id, None):
+                    self._follow(offer, now) if accept else self._send(TransferDecline(transfer_id))
+            case Cut(reason):
+                self._cut(reason)
+            case Tick():
+                self._tick(now)
+            case _:
+                assert_never(what)
+        return list(self._out)
+
+    def _from_hub(self, message: HubMessage, now: float) -> None:
+        match message:
+            case CallIncoming():
+                self._incoming(message, now)
+            case CallProgress(call_id, progress, party):
+                if (call := self.calls.get(call_id)) and call.live:
+                    state = CallState.RINGING if progress == "ringing" else call.state
+                    self._put(replace(call, state=state, remote=party))
+            case CallAnswered(call_id, sdp, outcome):
+                if (call := self.calls.get(call_id)) and call.live:
+                    self._do(orders.ApplyAnswer(call_id, sdp))
+                    self._put(
+                        replace(call, state=CallState.CONNECTING, outcome=outcome, remote=outcome.party)
+                    )
+            case CallConnected(call_id):
+                if (call := self.calls.get(call_id)) and call.live:
+                    call = replace(call, up=True, deadline=None)
+                    self._put(replace(call, state=call.talking))
+            case CallEnded(call_id, reason):
+                self._ended(call_id, reason)
+            case CallCandidate(call_id, candidate):
+                known = self.calls.get(call_id) or self.ringing.get(call_id)
+                if known and candidate is not None:
+                    init = (candidate.candidate, candidate.sdp_mid, candidate.sdp_mline_index)
+                    self._do(orders.AddCandidate(call_id, *init))
+            case CallUpdate(call_id, kind, sdp):
+                self._update(call_id, kind == "offer", sdp)
+            case CallHold(call_id, on):
+                if (call := self.calls.get(call_id)) and call.live and call.remote_hold != on:
+                    self._rehold(replace(call, remote_hold=on))
+            case CallOriginate():
+                self._originate(message, now)
+            case TransferUpdate():
+                self._transfer_update(message)
+            case MailboxChanged(new, saved):
+                self._out.append(MailboxNews(new, saved))
+            case Error():
+                self._out.append(Refused(message))
+            case Welcome() | Pong() | SessionEnd():
+                pass
+            case _:
+                assert_never(message)
+
+    def _from_media(self, happening: Happening, now: float) -> None:
+        call = self.calls.get(happening.call_id)
+        if call is None:
+            return
+        if isinstance(happening, orders.Closed):
+            if call.state is CallState.DISCONNECTING:
+                self._over(call)
+            return
+        if not call.live:
+            return
+        match happening:
+            case orders.OfferReady(call_id, sdp):
+                self._put(replace(call, placed=True), quiet=True)
+                target, transfer = call.remote.raw_id, call.transfer_id
+                self._send(CallPlace(call_id, target, sdp, transfer, call.custom_context))
+            case orders.AnswerReady(call_id, sdp):
+                self._send(CallAnswer(call_id, sdp))
+            case orders.ReofferReady(call_id, sdp):
+                self._send(CallUpdate(call_id, "offer", sdp))
+            case orders.ReofferAnswered(call_id, sdp):
+                self._send(CallUpdate(call_id, "answer", sdp))
+            case orders.AudioUp(call_id):
+                self._send(CallUp(call_id))
+            case orders.MediaLost():
+                # The hub may be about to say why: the other end hung up, or was transferred.
+                if not call.transferred and (call.deadline is None or call.deadline > now + LOST_SECONDS):
+                    self._put(replace(call, deadline=now + LOST_SECONDS), quiet=True)
+            case orders.Failed(call_id):
+                self._leave(call, NO_MEDIA)
+            case _:
+                assert_never(happening)
+
+    def _incoming(self, message: CallIncoming, now: float) -> None:
+        if message.call_id in self.calls or message.call_id in self.ringing:
+            return
+        call = Session(
+            id=message.call_id,
+            direction="Incoming",
+            state=CallState.RINGING,
+            remote=message.caller,
+            caller=message.caller,
+            transferor=message.transferor,
+            forwarded_from=message.forwarded_from,
+            custom_context=message.custom_context,
+            mailbox=message.mailbox,
+            offer=message.sdp,
+        )
+        if message.replaces is None:
+            self.ringing[call.id] = call
+            self._send(CallRinging(call.id))
+            self._out.append(RingNews(call))
+        elif (old := self.calls.get(message.replaces)) and old.live:
+            self._pick_up(
+                replace(call, muted=old.muted, incoming_muted=old.incoming_muted), now, replaces=old.id
+            )
+        else:
+            self._send(CallEnd(call.id, "failed"))
+
+    def _pick_up(self, call: Session, now: float, replaces: str | None = None) -> None:
+        offer = call.offer
+        self._new(replace(call, state=CallState.CONNECTING, offer="", deadline=now + PICKUP_SECONDS))
+        if replaces is not None:
+            self._do(orders.TakeOver(call.id, replaces))
+        self._do(orders.MakeAnswer(call.id, offer))
+
+    def _originate(self, offer: CallOriginate, now: float) -> None:
+        if offer.call_id in self.calls or offer.transfer_id in self.offers:
+            return
+        old = self.calls.get(offer.replaces)
+        if old is None or not old.live:
+            self._send(TransferDecline(offer.transfer_id))
+        elif self._consent and offer.target.raw_id != offer.transferor.raw_id:
+            self.offers[offer.transfer_id] = offer
+            self._out.append(TransferAsked(offer))
+        else:
+            self._follow(offer, now)
+
+    def _follow(self, offer: CallOriginate, now: float) -> None:
+        old = self.calls.get(offer.replaces)
+        if old is None or not old.live:
+            self._send(TransferDecline(offer.transfer_id))
+            return
+        self._new(
+            Session(
+                id=offer.call_id,
+                direction="Outgoing",
+                remote=offer.target,
+                transferor=offer.transferor,
+                custom_context=offer.custom_context,
+                transfer_id=offer.transfer_id,
+                muted=old.muted,
+                incoming_muted=old.incoming_muted,
+                deadline=now + SETUP_SECONDS,
+            )
+        )
+        self._do(orders.TakeOver(offer.call_id, old.id))
+        self._do(orders.MakeOffer(offer.call_id))
+        self._out.append(TransferTaken(old.id, offer.call_id))
+
+    def _transfer(self, request: TransferRequest) -> None:
+        call = self.calls.get(request.call_id)
+        if call is None or not call.up or not call.live:
+            failed = TransferUpdate(request.transfer_id, request.call_id, "Failed", error=UNKNOWN_CALL)
+            self._out.append(TransferNews(failed))
+            return
+        self.transfers[request.transfer_id] = request
+        self._send(request)
+
+    def _transfer_update(self, update: TransferUpdate) -> None:
+        request = self.transfers.get(update.transfer_id)
+        if request is None:
+            return
+        call = self.calls.get(update.call_id)
+        if update.state != "Transferring":
+            del self.transfers[update.transfer_id]
+        if call and update.state == "Transferred":
+            self._put(replace(call, transferred=True, deadline=None), quiet=True)
+        if (
+            call
+            and call.live
+            and update.state == "Failed"
+            and call.local_hold
+            and not isinstance(request.target, CallTarget)
+        ):
+            self._send(CallHold(call.id, False))
+            self._rehold(replace(call, local_hold=False))
+        self._out.append(TransferNews(update))
+
+    def _update(self, call_id: str, is_offer: bool, sdp: str) -> None:
+        call = self.calls.get(call_id)
+        if call is None or not call.live:
+            return
+        if is_offer:
+            self._do(orders.AnswerReoffer(call_id, sdp))
+            return
+        self._do(orders.ApplyAnswer(call_id, sdp))
+        call = replace(call, renegotiating=False)
+        if call.hold_changed:
+            self._rehold(replace(call, hold_changed=False))
+        else:
+            self._put(call, quiet=True)
+
+    def _rehold(self, call: Session) -> None:
+        """Carry out a change of hold; an offerer makes one re-offer at a time."""
+        call = replace(call, state=call.talking if call.up else call.state)
+        if call.offerer and call.renegotiating:
+            self._put(replace(call, hold_changed=True))
+            return
+        self._put(replace(call, renegotiating=call.offerer))
+        self._do(orders.SetHold(call.id, call.local_hold, call.remote_hold, call.offerer))
+
+    def _ended(self, call_id: str, reason: Reason) -> None:
+        if self.ringing.pop(call_id, None):
+            self._out.append(RingOver(call_id, reason))
+        for transfer_id, offer in list(self.offers.items()):
+            if offer.call_id == call_id:
+                del self.offers[transfer_id]
+        if (call := self.calls.get(call_id)) and call.live:
+            self._close(call, reason)
+
+    def _leave(self, call: Session, reason: Reason) -> None:
+        if call.placed or call.direction == "Incoming":
+            self._send(CallEnd(call.id, _CAUSES.get(reason, "hangup")))
+        self._close(call, reason)
+
+    def _close(self, call: Session, reason: Reason) -> None:
+        self._put(replace(call, state=CallState.DISCONNECTING, end_reason=reason, deadline=None))
+        self._do(orders.Close(call.id))
+
+    def _over(self, call: Session) -> None:
+        del self.calls[call.id]
+        self._out.append(CallNews(replace(call, state=CallState.DISCONNECTED)))
+
+    def _cut(self, reason: Reason) -> None:
+        for call_id in list(self.ringing):
+            del self.ringing[call_id]
+            self._out.append(RingOver(call_id, reason))
+        self.offers.clear()
+        for transfer_id, request in list(self.transfers.items()):
+            del self.transfers[transfer_id]
+            failed = TransferUpdate(transfer_id, request.call_id, "Failed", error=reason)
+            self._out.append(TransferNews(failed))
+        for call in list(self.calls.values()):
+            if call.live:
+                self._close(call, reason)
+
+    def _tick(self, now: float) -> None:
+        for call in list(self.calls.values()):
+            if call.deadline is not None and call.deadline <= now:
+                self._leave(call, MEDIA_LOST if call.up else TIMED_OUT)
+
+    def _new(self, call: Session) -> None:
+        self._put(call)
+        if call.muted or call.incoming_muted:
+            self._do(orders.Mute(call.id, call.muted, call.incoming_muted))
+
+    def _put(self, call: Session, *, quiet: bool = False) -> None:
+        self.calls[call.id] = call
+        if not quiet:
+            self._out.append(CallNews(call))
+
+    def _send(self, message: ClientMessage) -> None:
+        self._out.append(Send(message))
+
+    def _do(self, order: Order) -> None:
+        self._out.append(Do(order))

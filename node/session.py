@@ -1,0 +1,79 @@
+"""One call at its endpoint: a frozen value, replaced with every step. Pure.
+
+    outgoing  Connecting ──rings──► Ringing ──answered──► Connecting ─┐
+    incoming  (rings) ──accept──► Connecting ─────────────────────────┴─► Connected ◄─► LocalHold, RemoteHold
+    any ──hang up──► Disconnecting ──closed──► Disconnected ◄── ended by the hub, media lost
+
+Connected means that both ends hear each other: the hub says so, having heard it from both.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from msgspec import Struct
+
+from signaling.messages import CustomContext, Outcome, Party
+from signaling.reasons import Reason
+
+
+class CallState(StrEnum):
+    """The states of a call (ACS CallState)."""
+
+    NONE = "None"
+    CONNECTING = "Connecting"
+    RINGING = "Ringing"
+    EARLY_MEDIA = "EarlyMedia"
+    CONNECTED = "Connected"
+    LOCAL_HOLD = "LocalHold"
+    REMOTE_HOLD = "RemoteHold"
+    IN_LOBBY = "InLobby"
+    DISCONNECTING = "Disconnecting"
+    DISCONNECTED = "Disconnected"
+
+
+Direction = Literal["Incoming", "Outgoing"]
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """What an endpoint knows of one call."""
+
+    id: str
+    direction: Direction
+    state: CallState = CallState.CONNECTING
+    remote: Party
+    caller: Party | None = None
+    transferor: Party | None = None
+    forwarded_from: Party | None = None
+    custom_context: CustomContext | None = None
+    mailbox: Party | None = None
+    outcome: Outcome | None = None
+    end_reason: Reason | None = None
+    muted: bool = False
+    incoming_muted: bool = False
+    local_hold: bool = False
+    remote_hold: bool = False
+    offer: str = ""
+    placed: bool = False
+    up: bool = False
+    transfer_id: str | None = None
+    transferred: bool = False
+    renegotiating: bool = False
+    hold_changed: bool = False
+    deadline: float | None = None
+
+    @property
+    def offerer(self) -> bool:
+        """Tell whether this end makes the offers: the caller does, for the whole call."""
+        return self.direction == "Outgoing"
+
+    @property
+    def live(self) -> bool:
+        """Tell whether the call is neither over nor about to be."""
+        return self.state not in (CallState.DISCONNECTING, CallState.DISCONNECTED)
+
+    @property
+    def talking(self) -> CallState:
+        """Return the state of a call that is up, by who holds it."""
+        if self.local_hold:
+            return CallState.LOCAL_HOLD
+        return CallState.REMOTE_HOLD if self.remote_hold else CallState.CONNECTED

@@ -1,0 +1,1 @@
+"""The hub: who is connected, which call rings where, how a transfer ends."""

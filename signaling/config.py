@@ -1,0 +1,160 @@
+"""The hub's configuration, and the files by which local commands find the hub."""
+
+import base64
+import binascii
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+MIN_KEY_BYTES = 16
+ACCESS_KEY_VARIABLE = "CALLNODE_ACCESS_KEY"
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message says what to change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything the hub is told at start.
+
+    `public_url` None derives it from host and port; `database_url` None is SQLite in `data`;
+    `origins` are web origins allowed besides the hub's own.
+    """
+
+    data: Path
+    access_key: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
+    origins: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> bytes:
+        """Return the access key's bytes."""
+        return _decode_key(self.access_key, "the access key")
+
+    @property
+    def database(self) -> str:
+        """Return the SQLAlchemy URL of the store."""
+        return self.database_url or f"sqlite:///{self.data / 'hub.sqlite'}"
+
+    def url(self, port: int) -> str:
+        """Return the URL under which others reach the hub on `port`, without a slash at its end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = _lan_address() if self.host in ("", "0.0.0.0", "::") else self.host
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def load_config(
+    data: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    public_url: str | None = None,
+    database_url: str | None = None,
+    origins: frozenset[str] = frozenset(),
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """Return the configuration of the hub that keeps its data in `data`; makes the folder and the access key.
+
+    Raises ConfigError for an access key or a URL that cannot be used.
+    """
+    if public_url is not None and not public_url.startswith(("http://", "https://")):
+        raise ConfigError(f"the public URL must begin with http:// or https://: {public_url!r}")
+    data.mkdir(parents=True, exist_ok=True)
+    return Config(
+        data=data.resolve(),
+        access_key=access_key(data, environ),
+        host=host,
+        port=port,
+        public_url=public_url,
+        database_url=database_url,
+        origins=origins,
+    )
+
+
+def access_key(data: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the resource's access key in base64: from the environment, or made once and kept in `data`.
+
+    Raises ConfigError if it is not base64 of at least 16 bytes.
+    """
+    given = environ.get(ACCESS_KEY_VARIABLE, "").strip()
+    if given:
+        _decode_key(given, ACCESS_KEY_VARIABLE)
+        return given
+    path = data / "access_key"
+    if not path.exists():
+        _make_key(path)
+    kept = path.read_text().strip()
+    _decode_key(kept, str(path))
+    return kept
+
+
+def publish(data: Path, url: str) -> None:
+    """Write `data`/hub.json, so that local commands find the hub."""
+    part = data / "hub.json.part"
+    part.write_bytes(msgspec.json.encode({"url": url}))
+    part.replace(data / "hub.json")
+
+
+def hub_url(data: Path) -> str:
+    """Return the URL of the hub that keeps its data in `data`; raises ConfigError if none ever ran there."""
+    try:
+        return msgspec.json.decode((data / "hub.json").read_bytes(), type=dict[str, str])["url"]
+    except (OSError, msgspec.DecodeError, KeyError):
+        raise ConfigError(f"no hub has run with the data folder {data}; start one first") from None
+
+
+def connection_string(data: Path) -> str:
+    """Return the connection string in ACS form; raises ConfigError if no hub ever ran with `data`."""
+    return format_connection_string(hub_url(data), access_key(data))
+
+
+def format_connection_string(url: str, key: str) -> str:
+    """Return `endpoint=…/;accesskey=…`, as the ACS SDKs read it."""
+    return f"endpoint={url}/;accesskey={key}"
+
+
+def _decode_key(text: str, where: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ConfigError(f"{where} must be base64, such as `openssl rand -base64 32` prints") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise ConfigError(f"{where} must hold at least {MIN_KEY_BYTES} bytes, it has {len(key)}")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    # Written aside and linked: of two processes that start at once, one wins and both read the same key.
+    part = path.with_name(f"access_key.{secrets.token_hex(8)}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if not path.exists():
+            os.link(part, path)
+    except FileExistsError:
+        return
+    finally:
+        part.unlink()
+
+
+def _lan_address() -> str:
+    # Connecting a datagram socket sends nothing; it only asks which own address the route would use.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()

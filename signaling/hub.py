@@ -1,0 +1,315 @@
+"""The hub's one door: who is connected, which calls there are, which transfers. Pure.
+
+`handle(input, now)` returns what the shell must do next; `deadline` is when it wants a Tick at the
+latest. State is keyed by session, so that nothing in flight from a dead connection is obeyed.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signaling.calls import REFUSALS, Call, CallRecord, Calls, Leg
+from signaling.messages import (
+    Bye,
+    CallAnswer,
+    CallCandidate,
+    CallEnd,
+    CallEnded,
+    CallHold,
+    CallPlace,
+    CallRinging,
+    CallUp,
+    CallUpdate,
+    ClientMessage,
+    Error,
+    Hello,
+    HubMessage,
+    Party,
+    Ping,
+    Right,
+    TokenRefresh,
+    TransferCancel,
+    TransferDecline,
+    TransferRequest,
+    TransferUpdate,
+)
+from signaling.presence import Presence, Session
+from signaling.reasons import (
+    HUNG_UP,
+    MEDIA_LOST,
+    NETWORK,
+    NO_MEDIA,
+    NOT_PERMITTED,
+    OFFLINE,
+    UNKNOWN_CALL,
+    UNKNOWN_USER,
+    Reason,
+    bad_argument,
+)
+from signaling.routing import Directory, Plan
+from signaling.settings import User
+from signaling.transfer import Transfers
+
+GRACE_SECONDS = 8.0
+MAX_CALLS = 32
+
+
+class Joined(Struct, frozen=True):
+    """A new session of a user."""
+
+    session: str
+    user: str
+    display_name: str
+    rights: frozenset[Right]
+
+
+class Received(Struct, frozen=True):
+    """A message of a session, decoded and seen for the first time."""
+
+    session: str
+    message: ClientMessage
+
+
+class Lost(Struct, frozen=True):
+    """A session's socket is gone; it may come back within the grace."""
+
+    session: str
+
+
+class Back(Struct, frozen=True):
+    """A lost session has resumed on a new socket."""
+
+    session: str
+
+
+class Left(Struct, frozen=True):
+    """A session is over for good."""
+
+    session: str
+
+
+class UserChanged(Struct, frozen=True):
+    """A user was added or changed."""
+
+    user: User
+
+
+class UserRemoved(Struct, frozen=True):
+    """A user was deleted; its sessions are told apart from this."""
+
+    raw_id: str
+
+
+class Tick(Struct, frozen=True):
+    """Time has passed."""
+
+
+Input = Joined | Received | Lost | Back | Left | UserChanged | UserRemoved | Tick
+
+
+class Deliver(Struct, frozen=True):
+    """Send a message to a session."""
+
+    session: str
+    message: HubMessage
+
+
+class Drop(Struct, frozen=True):
+    """Forget a session: its grace ran out."""
+
+    session: str
+    reason: Reason
+
+
+class Record(Struct, frozen=True):
+    """File a line of the call history."""
+
+    record: CallRecord
+
+
+Output = Deliver | Drop | Record
+
+
+class Hub:
+    """The whole state of one hub; `new_id` gives fresh call ids."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self.presence = Presence()
+        self.directory = Directory()
+        self.calls = Calls(
+            self.presence, self.directory, self._deliver, lambda record: self._out.append(Record(record))
+        )
+        self.transfers = Transfers(self.calls, self.directory, self._voicemail_online, self._deliver, new_id)
+        self.calls.watcher = self.transfers
+        self._out: list[Output] = []
+
+    @property
+    def deadline(self) -> float | None:
+        """Return when a Tick is wanted at the latest."""
+        graces = [s.grace for s in self.presence.sessions.values()]
+        due = [d for d in (self.calls.deadline, self.transfers.deadline, *graces) if d is not None]
+        return min(due, default=None)
+
+    def handle(self, what: Input, now: float) -> list[Output]:
+        """Take one input and return what it makes necessary, in order."""
+        self._out.clear()
+        sessions = self.presence.sessions
+        match what:
+            case Joined(session, user, display_name, rights):
+                known = self.directory.users.get(user)
+                name = display_name or (known.display_name if known else "")
+                sessions[session] = Session(Party(user, name, known.name if known else ""), rights)
+            case Received(session, message):
+                if session in sessions:
+                    self._received(session, message, now)
+            case Lost(session):
+                if session in sessions:
+                    sessions[session] = replace(sessions[session], grace=now + GRACE_SECONDS)
+            case Back(session):
+                if session in sessions:
+                    sessions[session] = replace(sessions[session], grace=None)
+            case Left(session):
+                self._leave(session, now)
+            case UserChanged(user_record):
+                self.directory.put(user_record)
+            case UserRemoved(raw_id):
+                self.directory.remove(raw_id)
+            case Tick():
+                self._tick(now)
+            case _:
+                assert_never(what)
+        return list(self._out)
+
+    def _received(self, session: str, message: ClientMessage, now: float) -> None:
+        match message:
+            case CallPlace():
+                self._place(session, message, now)
+            case CallRinging(call_id):
+                if call := self._call(session, call_id, "call.ringing"):
+                    self.calls.alert(call, session)
+            case CallAnswer(call_id):
+                answered = self.calls.all.get(call_id)
+                if answered is None or (session not in answered.ringing and not answered.answerer):
+                    self._deliver(session, CallEnded(call_id, UNKNOWN_CALL))
+                else:
+                    self.calls.answer(answered, session, message, now)
+            case CallUp(call_id):
+                if call := self._call(session, call_id, "call.up"):
+                    self.calls.hear(call, session, now)
+            case CallEnd():
+                self._end(session, message, now)
+            case CallCandidate(call_id):
+                if call := self._call(session, call_id, "call.candidate"):
+                    self.calls.candidate(call, session, message)
+            case CallUpdate(call_id, kind):
+                if (call := self._call(session, call_id, "call.update")) and (other := call.other(session)):
+                    if (kind == "offer") == (session == call.caller.session):
+                        self._deliver(other.session, replace(message, seq=0))
+                    else:
+                        refusal = bad_argument("Only the caller offers and only the callee answers.")
+                        self._deliver(session, Error(refusal, "call.update"))
+            case CallHold(call_id):
+                if (call := self._call(session, call_id, "call.hold")) and (other := call.other(session)):
+                    self._deliver(other.session, replace(message, seq=0))
+            case TransferRequest(transfer_id, call_id):
+                if "transfer" in self.presence.sessions[session].rights:
+                    self.transfers.request(session, message, now)
+                else:
+                    self._deliver(
+                        session, TransferUpdate(transfer_id, call_id, "Failed", error=NOT_PERMITTED)
+                    )
+            case TransferCancel(transfer_id):
+                self.transfers.cancel(session, transfer_id, now)
+            case TransferDecline(transfer_id):
+                self.transfers.decline(session, transfer_id, now)
+            case Hello() | TokenRefresh() | Ping() | Bye():
+                self._deliver(session, Error(bad_argument("Not expected here."), "session"))
+            case _:
+                assert_never(message)
+
+    def _place(self, session: str, message: CallPlace, now: float) -> None:
+        existing = self.calls.all.get(message.call_id)
+        if existing is not None:
+            if existing.caller.session != session:
+                refusal = bad_argument("This call id is taken; mint a random one.")
+                self._deliver(session, CallEnded(message.call_id, refusal))
+            return
+        if self.transfers.expects(session, message):
+            self.transfers.place(session, message, now)
+            return
+        refused = self._may_place(session, message)
+        if isinstance(refused, Reason):
+            self._deliver(session, CallEnded(message.call_id, refused))
+            return
+        caller = Leg(session, self.presence.party(session))
+        call = Call(
+            id=message.call_id,
+            caller=caller,
+            sdp=message.sdp,
+            callee=refused,
+            placed_at=now,
+            plan=Plan(never=frozenset({caller.party.raw_id})),
+            custom_context=message.custom_context,
+        )
+        self.calls.place(call, now)
+
+    def _may_place(self, session: str, message: CallPlace) -> User | Reason:
+        if message.transfer_id is not None:
+            return UNKNOWN_CALL
+        if "voip" not in self.presence.sessions[session].rights:
+            return NOT_PERMITTED
+        if len(self.calls.of(session)) >= MAX_CALLS:
+            return bad_argument(f"An agent can have {MAX_CALLS} calls; end one first.")
+        user = self.directory.find(message.target)
+        if user is None:
+            return UNKNOWN_USER
+        if user.raw_id == self.presence.party(session).raw_id:
+            return bad_argument("You cannot call yourself.")
+        return user
+
+    def _end(self, session: str, message: CallEnd, now: float) -> None:
+        call = self._call(session, message.call_id, "call.end")
+        if call is None:
+            return
+        if session in call.ringing:
+            self.calls.refuse(call, session, REFUSALS.get(message.cause, OFFLINE), now)
+        elif not self.transfers.leaves(call, session):
+            causes = {"no_media": NO_MEDIA, "media_lost": MEDIA_LOST, "failed": NO_MEDIA}
+            self.calls.hang_up(call, session, now, causes.get(message.cause, HUNG_UP))
+
+    def _call(self, session: str, call_id: str, about: str) -> Call | None:
+        """Return a call of the session; the same refusal for another's call as for none."""
+        call = self.calls.all.get(call_id)
+        if call is not None and (call.leg(session) or session in call.ringing):
+            return call
+        self._deliver(session, Error(UNKNOWN_CALL, f"{about} {call_id}"))
+        return None
+
+    def _leave(self, session: str, now: float) -> None:
+        if session not in self.presence.sessions:
+            return
+        for call in self.calls.of(session):
+            if self.calls.all.get(call.id) is not call:
+                call = self.calls.all.get(call.id, call)
+            if session in call.ringing:
+                self.calls.refuse(call, session, OFFLINE, now)
+            elif call.leg(session) and not self.transfers.leaves(call, session):
+                self.calls.hang_up(call, session, now, NETWORK)
+        del self.presence.sessions[session]
+
+    def _tick(self, now: float) -> None:
+        for session, state in list(self.presence.sessions.items()):
+            if state.grace is not None and state.grace <= now:
+                self._leave(session, now)
+                self._out.append(Drop(session, NETWORK))
+        self.calls.tick(now)
+        self.transfers.tick(now)
+
+    def _voicemail_online(self) -> bool:
+        return self.presence.voicemail(lambda _: 0) is not None
+
+    def _deliver(self, session: str, message: HubMessage) -> None:
+        if session in self.presence.sessions:
+            self._out.append(Deliver(session, message))

@@ -1,0 +1,392 @@
+"""The wire between hub and agents: one JSON text frame per message, one union per direction.
+
+Pure. Limits stand in the annotations, so decoding is validation. `seq` numbers the messages of a
+session per direction from 1; 0 marks one outside the numbering (hello, welcome, ping, pong, error).
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from signaling.reasons import Reason
+
+PROTOCOL = 1
+MAX_FRAME = 64 * 1024
+
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+RawId = Annotated[str, Meta(min_length=1, max_length=256)]
+Name = Annotated[str, Meta(max_length=256)]
+Token = Annotated[str, Meta(min_length=1, max_length=8192)]
+Sdp = Annotated[str, Meta(min_length=1, max_length=32 * 1024)]
+Seq = Annotated[int, Meta(ge=0)]
+ContextKey = Annotated[str, Meta(min_length=1, max_length=64)]
+ContextValue = Annotated[str, Meta(max_length=256)]
+
+
+class Party(Struct, frozen=True, omit_defaults=True):
+    """A person as others see them: raw id, display name, short name."""
+
+    raw_id: RawId
+    display_name: Name = ""
+    name: Name = ""
+
+
+class CustomContext(Struct, frozen=True, omit_defaults=True):
+    """What an application sends along with a call or transfer (ACS CustomContext)."""
+
+    user_to_user: ContextValue = ""
+    voip_headers: Annotated[dict[ContextKey, ContextValue], Meta(max_length=5)] = {}
+
+
+class Candidate(Struct, frozen=True, omit_defaults=True):
+    """One trickled ICE candidate (W3C RTCIceCandidateInit)."""
+
+    candidate: Annotated[str, Meta(max_length=1024)]
+    sdp_mid: Annotated[str, Meta(max_length=32)] | None = None
+    sdp_mline_index: Annotated[int, Meta(ge=0, le=16)] | None = None
+
+
+class ParticipantTarget(Struct, frozen=True, tag_field="kind", tag="participant"):
+    """Transfer to a person, who rings."""
+
+    identifier: RawId
+
+
+class CallTarget(Struct, frozen=True, tag_field="kind", tag="call"):
+    """Transfer to the far end of another call of the transferor."""
+
+    call_id: Id
+
+
+class VoicemailTarget(Struct, frozen=True, tag_field="kind", tag="voicemail"):
+    """Transfer to a person's mailbox; the person does not ring."""
+
+    identifier: RawId
+
+
+Target = ParticipantTarget | CallTarget | VoicemailTarget
+
+OutcomeKind = Literal["participant", "forwarded", "voicemail", "call"]
+Progress = Literal["trying", "ringing", "forwarded", "voicemail"]
+TransferStateName = Literal["Transferring", "Transferred", "Failed"]
+EndCause = Literal["hangup", "declined", "busy", "no_media", "media_lost", "failed"]
+Right = Literal["voip", "voip.join", "transfer", "voicemail"]
+
+
+class Outcome(Struct, frozen=True, omit_defaults=True):
+    """Who or what answered a transfer, and over which forwards."""
+
+    kind: OutcomeKind
+    party: Party
+    via: tuple[RawId, ...] = ()
+
+
+# --- client to hub ---------------------------------------------------------------------------------
+
+
+class Resume(Struct, frozen=True):
+    """Take up a session again: its id, its secret, and the last hub message that was received."""
+
+    session: Id
+    secret: Token
+    last_seq: Seq
+
+
+class Hello(Struct, frozen=True, omit_defaults=True, tag="hello"):
+    """Open or resume a session; the first message on every connection, within 5 s."""
+
+    token: Token
+    display_name: Name = ""
+    version: int = PROTOCOL
+    resume: Resume | None = None
+    seq: Seq = 0
+
+
+class TokenRefresh(Struct, frozen=True, omit_defaults=True, tag="token.refresh"):
+    """Replace the session's token by a fresh one of the same user."""
+
+    token: Token
+    seq: Seq = 0
+
+
+class Ping(Struct, frozen=True, omit_defaults=True, tag="ping"):
+    """Ask for a pong; acknowledges hub messages up to `ack`."""
+
+    ack: Seq = 0
+    seq: Seq = 0
+
+
+class Bye(Struct, frozen=True, omit_defaults=True, tag="bye"):
+    """End the session for good: its calls end, nothing waits for a resume."""
+
+    seq: Seq = 0
+
+
+class CallPlace(Struct, frozen=True, omit_defaults=True, tag="call.place"):
+    """Place a call under an id the caller mints; for a call.originate, under its ids."""
+
+    call_id: Id
+    target: RawId
+    sdp: Sdp
+    transfer_id: Id | None = None
+    custom_context: CustomContext | None = None
+    seq: Seq = 0
+
+
+class CallRinging(Struct, frozen=True, omit_defaults=True, tag="call.ringing"):
+    """Tell that this device alerts its user."""
+
+    call_id: Id
+    seq: Seq = 0
+
+
+class CallAnswer(Struct, frozen=True, omit_defaults=True, tag="call.answer"):
+    """Accept an incoming call; the first device wins."""
+
+    call_id: Id
+    sdp: Sdp
+    seq: Seq = 0
+
+
+class CallUp(Struct, frozen=True, omit_defaults=True, tag="call.up"):
+    """Tell that the first audio of the other end was decoded."""
+
+    call_id: Id
+    seq: Seq = 0
+
+
+class CallEnd(Struct, frozen=True, omit_defaults=True, tag="call.end"):
+    """Cancel, decline or hang up, whichever the call's state makes of it."""
+
+    call_id: Id
+    cause: EndCause = "hangup"
+    seq: Seq = 0
+
+
+class TransferRequest(Struct, frozen=True, omit_defaults=True, tag="transfer.request"):
+    """Ask to transfer the other end of a call (spec §4)."""
+
+    transfer_id: Id
+    call_id: Id
+    target: Target
+    disable_forwarding_and_unanswered: bool = False
+    ring_target: bool = False
+    hang_up_when_transferred: bool = False
+    custom_context: CustomContext | None = None
+    seq: Seq = 0
+
+
+class TransferCancel(Struct, frozen=True, omit_defaults=True, tag="transfer.cancel"):
+    """Call off a transfer that is under way."""
+
+    transfer_id: Id
+    seq: Seq = 0
+
+
+class TransferDecline(Struct, frozen=True, omit_defaults=True, tag="transfer.decline"):
+    """Refuse, as the transferee, the call.originate of a transfer."""
+
+    transfer_id: Id
+    seq: Seq = 0
+
+
+# --- both directions -------------------------------------------------------------------------------
+
+
+class CallCandidate(Struct, frozen=True, omit_defaults=True, tag="call.candidate"):
+    """Trickle one ICE candidate to the other end; None ends the candidates."""
+
+    call_id: Id
+    candidate: Candidate | None
+    seq: Seq = 0
+
+
+class CallUpdate(Struct, frozen=True, omit_defaults=True, tag="call.update"):
+    """Renegotiate media. Only the caller offers; the callee asks by `call.hold` (no glare)."""
+
+    call_id: Id
+    kind: Literal["offer", "answer"]
+    sdp: Sdp
+    seq: Seq = 0
+
+
+class CallHold(Struct, frozen=True, omit_defaults=True, tag="call.hold"):
+    """Tell the other end that this end holds, or no longer holds, the call."""
+
+    call_id: Id
+    on: bool
+    seq: Seq = 0
+
+
+# --- hub to client ---------------------------------------------------------------------------------
+
+
+class Welcome(Struct, frozen=True, omit_defaults=True, tag="welcome"):
+    """Answer a hello: who you are, what you may do, and whether the session was resumed."""
+
+    session: Id
+    secret: Token
+    me: Party
+    rights: tuple[Right, ...]
+    resumed: bool = False
+    last_seq: Seq = 0
+    seq: Seq = 0
+
+
+class Pong(Struct, frozen=True, omit_defaults=True, tag="pong"):
+    """Answer a ping; acknowledges client messages up to `ack`."""
+
+    ack: Seq = 0
+    seq: Seq = 0
+
+
+class Error(Struct, frozen=True, omit_defaults=True, tag="error"):
+    """Refuse a message; the connection lives on. `about` names its type or call."""
+
+    reason: Reason
+    about: Name = ""
+    seq: Seq = 0
+
+
+class SessionEnd(Struct, frozen=True, omit_defaults=True, tag="session.end"):
+    """Close the session for good: token invalid, user deleted, or hub stopping."""
+
+    reason: Reason
+    seq: Seq = 0
+
+
+class CallIncoming(Struct, frozen=True, omit_defaults=True, tag="call.incoming"):
+    """Ring. With `replaces`, answer at once in the place of that call; with `mailbox`, record for it."""
+
+    call_id: Id
+    caller: Party
+    sdp: Sdp
+    transferor: Party | None = None
+    forwarded_from: Party | None = None
+    custom_context: CustomContext | None = None
+    replaces: Id | None = None
+    mailbox: Party | None = None
+    seq: Seq = 0
+
+
+class CallProgress(Struct, frozen=True, omit_defaults=True, tag="call.progress"):
+    """Tell the caller that a device rings, or where the call was sent on to."""
+
+    call_id: Id
+    progress: Progress
+    party: Party
+    seq: Seq = 0
+
+
+class CallAnswered(Struct, frozen=True, omit_defaults=True, tag="call.answered"):
+    """Give the caller the answer and who answered."""
+
+    call_id: Id
+    sdp: Sdp
+    outcome: Outcome
+    seq: Seq = 0
+
+
+class CallConnected(Struct, frozen=True, omit_defaults=True, tag="call.connected"):
+    """Tell both ends that audio is heard at both."""
+
+    call_id: Id
+    seq: Seq = 0
+
+
+class CallEnded(Struct, frozen=True, omit_defaults=True, tag="call.ended"):
+    """End a leg, or stop it ringing; sent once per leg."""
+
+    call_id: Id
+    reason: Reason
+    seq: Seq = 0
+
+
+class CallOriginate(Struct, frozen=True, omit_defaults=True, tag="call.originate"):
+    """Order the transferee to place a call that takes over from `replaces` once it has audio."""
+
+    call_id: Id
+    transfer_id: Id
+    replaces: Id
+    target: Party
+    kind: OutcomeKind
+    transferor: Party
+    custom_context: CustomContext | None = None
+    seq: Seq = 0
+
+
+class TransferUpdate(Struct, frozen=True, omit_defaults=True, tag="transfer.update"):
+    """Tell the transferor how the transfer stands; Transferred and Failed are final."""
+
+    transfer_id: Id
+    call_id: Id
+    state: TransferStateName
+    progress: Progress | None = None
+    error: Reason | None = None
+    outcome: Outcome | None = None
+    new_call_id: Id | None = None
+    seq: Seq = 0
+
+
+class MailboxChanged(Struct, frozen=True, omit_defaults=True, tag="mailbox.changed"):
+    """Tell the owner's agents how many messages wait (RFC 3842 counts)."""
+
+    new: Annotated[int, Meta(ge=0)]
+    saved: Annotated[int, Meta(ge=0)]
+    seq: Seq = 0
+
+
+ClientMessage = (
+    Hello
+    | TokenRefresh
+    | Ping
+    | Bye
+    | CallPlace
+    | CallRinging
+    | CallAnswer
+    | CallUp
+    | CallEnd
+    | CallCandidate
+    | CallUpdate
+    | CallHold
+    | TransferRequest
+    | TransferCancel
+    | TransferDecline
+)
+HubMessage = (
+    Welcome
+    | Pong
+    | Error
+    | SessionEnd
+    | CallIncoming
+    | CallProgress
+    | CallAnswered
+    | CallConnected
+    | CallEnded
+    | CallCandidate
+    | CallUpdate
+    | CallHold
+    | CallOriginate
+    | TransferUpdate
+    | MailboxChanged
+)
+
+_client: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_hub: msgspec.json.Decoder[HubMessage] = msgspec.json.Decoder(HubMessage)
+_encoder = msgspec.json.Encoder()
+
+
+def decode_client(frame: bytes | str) -> ClientMessage:
+    """Return the message of a frame from a client; raises msgspec.DecodeError, which says what is wrong."""
+    return _client.decode(frame)
+
+
+def decode_hub(frame: bytes | str) -> HubMessage:
+    """Return the message of a frame from the hub; raises msgspec.DecodeError."""
+    return _hub.decode(frame)
+
+
+def encode(message: ClientMessage | HubMessage) -> bytes:
+    """Return the frame of a message."""
+    return _encoder.encode(message)

@@ -1,0 +1,52 @@
+"""Why a call leg or a transfer ended: one value for wire, store, log and screen.
+
+Codes follow the ACS call-end tables; the message is for people. Pure.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Category = Literal["Success", "ExpectedError", "UnexpectedClientError", "UnexpectedServerError"]
+
+
+class Reason(Struct, frozen=True):
+    """One reason: ACS code and sub code, a sentence for people, and how to count it."""
+
+    code: int
+    sub_code: int
+    message: str = ""
+    category: Category = "ExpectedError"
+
+
+HUNG_UP = Reason(0, 0, "The call was hung up.", "Success")
+REPLACED = Reason(0, 7015, "The call was replaced by a transfer.", "Success")
+CANCELLED = Reason(487, 0, "The caller gave up before anyone answered.", "Success")
+ANSWERED_ELSEWHERE = Reason(487, 10003, "Another device answered.", "Success")
+DECLINED_ELSEWHERE = Reason(603, 10024, "Another device declined.", "Success")
+NO_ANSWER = Reason(487, 10004, "Nobody answered in time.")
+DECLINED = Reason(603, 0, "The call was declined.")
+BUSY = Reason(486, 8539, "The called person is busy.")
+OFFLINE = Reason(480, 10037, "The called person has no device online.")
+NO_VOICEMAIL = Reason(480, 10078, "No voicemail service is online.")
+UNKNOWN_USER = Reason(404, 8522, "There is no such user.")
+UNKNOWN_CALL = Reason(404, 8522, "There is no such call of yours.")
+TARGET_CALL_GONE = Reason(404, 10202, "The call to transfer to is not there, has ended, or is not yours.")
+TRANSFER_CONFLICT = Reason(409, 8607, "The call is already being transferred to another target.")
+NETWORK = Reason(410, 3100, "The connection to the other end or to the hub was lost.")
+NO_MEDIA = Reason(410, 301004, "No sound could be exchanged with the other end.", "UnexpectedClientError")
+MEDIA_LOST = Reason(410, 301005, "The sound connection was lost.", "UnexpectedClientError")
+INVALID_TOKEN = Reason(495, 4507, "The token is invalid, expired or revoked; get a new one.")
+NOT_PERMITTED = Reason(403, 7504, "The token does not grant this.")
+BAD_ARGUMENT = Reason(400, 8523, "A target or option does not fit; see the message.", "UnexpectedClientError")
+NOT_ESTABLISHED = Reason(400, 8501, "The call is not connected.", "UnexpectedClientError")
+WRONG_STATE = Reason(400, 8585, "The call is not in a state that allows this.", "UnexpectedClientError")
+TOO_MANY_HOPS = Reason(480, 8521, "The call was forwarded too many times.")
+TIMED_OUT = Reason(408, 10057, "The other end did not finish setting up in time.")
+HUB_CLOSED = Reason(503, 0, "The hub is shutting down.", "UnexpectedServerError")
+INTERNAL = Reason(500, 0, "Something failed inside; the log says what.", "UnexpectedServerError")
+
+
+def bad_argument(message: str) -> Reason:
+    """Return 400/8523 with a sentence that says what to change."""
+    return Reason(BAD_ARGUMENT.code, BAD_ARGUMENT.sub_code, message, BAD_ARGUMENT.category)

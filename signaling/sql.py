@@ -1,0 +1,308 @@
+"""The store on SQLAlchemy Core: SQLite by default, the URL decides.
+
+The engine is synchronous and used by one worker thread: on SQLite that is a third of the cost of the
+asynchronous layer, and what is asked first is done first.
+"""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection, Engine, Row
+
+from signaling.reasons import Reason
+from signaling.settings import Settings, User
+from signaling.store import Account, Counts, Envelope, Folder, HistoryEntry, MailboxMessage
+
+T = TypeVar("T")
+
+DELETED = "deleted"
+
+_tables = sa.MetaData()
+_resource = sa.Table("resource", _tables, sa.Column("id", sa.String, primary_key=True))
+_accounts = sa.Table(
+    "accounts",
+    _tables,
+    sa.Column("raw_id", sa.String, primary_key=True),
+    sa.Column("name", sa.String),
+    sa.Column("display_name", sa.String),
+    sa.Column("settings", sa.Text),
+    sa.Column("token_version", sa.Integer),
+)
+_aliases = sa.Table(
+    "aliases", _tables, sa.Column("alias", sa.String, primary_key=True), sa.Column("owner", sa.String)
+)
+_history = sa.Table(
+    "history",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("call_id", sa.String),
+    sa.Column("caller", sa.String),
+    sa.Column("callee", sa.String),
+    sa.Column("transferor", sa.String),
+    sa.Column("kind", sa.String),
+    sa.Column("placed_at", sa.Double),
+    sa.Column("answered_at", sa.Double),
+    sa.Column("ended_at", sa.Double),
+    sa.Column("reason", sa.Text),
+)
+_messages = sa.Table(
+    "messages",
+    _tables,
+    sa.Column("owner", sa.String, primary_key=True),
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("folder", sa.String),
+    sa.Column("received_at", sa.Double),
+    sa.Column("envelope", sa.Text),
+)
+
+# Alembic hands its context around in module globals, one migration at a time.
+_migrating = threading.Lock()
+
+
+class SqlStore:
+    """Keep everything in a database that SQLAlchemy knows."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine: Engine
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="callnode-store")
+
+    @classmethod
+    async def open(cls, url: str) -> "SqlStore":
+        """Return the store at a database URL, its schema brought up to date."""
+        store = cls(url)
+        try:
+            await store._run(store._connect)
+        except BaseException:
+            store._thread.shutdown()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Close the database and end the worker thread."""
+        await self._run(self._engine.dispose)
+        self._thread.shutdown()
+
+    async def resource(self) -> str:
+        """Return the GUID of this resource, made once."""
+
+        def work(db: Connection) -> str:
+            found = db.execute(sa.select(_resource.c.id)).scalar()
+            if found is None:
+                found = str(uuid.uuid4())
+                db.execute(sa.insert(_resource).values(id=found))
+            return str(found)
+
+        return await self._transact(work)
+
+    async def accounts(self) -> list[Account]:
+        """Return all accounts."""
+
+        def work(db: Connection) -> list[Account]:
+            aliases: dict[str, list[str]] = {}
+            for alias, owner in db.execute(sa.select(_aliases).order_by(_aliases.c.alias)):
+                aliases.setdefault(owner, []).append(alias)
+            return [
+                Account(
+                    User(
+                        row.raw_id,
+                        row.name or "",
+                        row.display_name,
+                        tuple(aliases.get(row.raw_id, ())),
+                        msgspec.json.decode(row.settings, type=Settings),
+                    ),
+                    row.token_version,
+                )
+                for row in db.execute(sa.select(_accounts))
+            ]
+
+        return await self._transact(work)
+
+    async def save_account(self, account: Account) -> None:
+        """Write an account, new or changed."""
+        user = account.user
+        row = {
+            "name": user.name or None,
+            "display_name": user.display_name,
+            "settings": _json(user.settings),
+            "token_version": account.token_version,
+        }
+
+        def work(db: Connection) -> None:
+            if not _changed(db, sa.update(_accounts).where(_accounts.c.raw_id == user.raw_id).values(row)):
+                db.execute(sa.insert(_accounts).values(raw_id=user.raw_id, **row))
+            db.execute(sa.delete(_aliases).where(_aliases.c.owner == user.raw_id))
+            if user.aliases:
+                db.execute(sa.insert(_aliases), [{"alias": a, "owner": user.raw_id} for a in user.aliases])
+
+        await self._transact(work)
+
+    async def delete_account(self, raw_id: str) -> None:
+        """Delete an account with its mailbox."""
+
+        def work(db: Connection) -> None:
+            db.execute(sa.delete(_accounts).where(_accounts.c.raw_id == raw_id))
+            db.execute(sa.delete(_aliases).where(_aliases.c.owner == raw_id))
+            db.execute(sa.delete(_messages).where(_messages.c.owner == raw_id))
+
+        await self._transact(work)
+
+    async def add_history(self, entries: Sequence[HistoryEntry]) -> None:
+        """Append a batch of calls."""
+        rows = [
+            msgspec.structs.asdict(entry)
+            | {
+                "placed_at": entry.placed_at.timestamp(),
+                "answered_at": entry.answered_at.timestamp() if entry.answered_at else None,
+                "ended_at": entry.ended_at.timestamp(),
+                "reason": _json(entry.reason),
+            }
+            for entry in entries
+        ]
+        if rows:
+            await self._transact(lambda db: db.execute(sa.insert(_history), rows))
+
+    async def history(self, raw_id: str, limit: int) -> list[HistoryEntry]:
+        """Return the latest calls from or to a user, newest first."""
+        mine = sa.or_(_history.c.caller == raw_id, _history.c.callee == raw_id)
+        query = sa.select(_history).where(mine).order_by(_history.c.id.desc()).limit(limit)
+        return await self._transact(lambda db: [_entry(row) for row in db.execute(query)])
+
+    async def add_message(self, owner: str, message: MailboxMessage) -> bool:
+        """File a message; return False, and change nothing, if that id was ever filed for the owner."""
+
+        def work(db: Connection) -> bool:
+            if db.execute(_one(owner, message.id)).first() is not None:
+                return False
+            row = {
+                "owner": owner,
+                "id": message.id,
+                "folder": message.folder,
+                "received_at": message.envelope.received_at.timestamp(),
+                "envelope": _json(message.envelope),
+            }
+            db.execute(sa.insert(_messages).values(row))
+            return True
+
+        return await self._transact(work)
+
+    async def was_filed(self, owner: str, message_id: str) -> bool:
+        """Tell whether a message was ever filed, even if it was deleted since."""
+        return await self._transact(lambda db: db.execute(_one(owner, message_id)).first() is not None)
+
+    async def messages(self, owner: str) -> list[MailboxMessage]:
+        """Return the owner's messages, newest first."""
+        query = (
+            sa.select(_messages)
+            .where(_messages.c.owner == owner, _messages.c.folder != DELETED)
+            .order_by(_messages.c.received_at.desc(), _messages.c.id)
+        )
+        return await self._transact(lambda db: [_message(row) for row in db.execute(query)])
+
+    async def message(self, owner: str, message_id: str) -> MailboxMessage | None:
+        """Return one message of the owner, None if there is none."""
+
+        def work(db: Connection) -> MailboxMessage | None:
+            row = db.execute(_one(owner, message_id).where(_messages.c.folder != DELETED)).first()
+            return None if row is None else _message(row)
+
+        return await self._transact(work)
+
+    async def move_message(self, owner: str, message_id: str, folder: Folder) -> bool:
+        """Put a message into a folder; return False if there is none."""
+        return await self._transact(lambda db: _changed(db, _update(owner, message_id).values(folder=folder)))
+
+    async def delete_message(self, owner: str, message_id: str) -> bool:
+        """Delete a message; return False if there is none. Only its id is kept."""
+        gone = _update(owner, message_id).values(folder=DELETED, envelope="")
+        return await self._transact(lambda db: _changed(db, gone))
+
+    async def counts(self, owner: str) -> Counts:
+        """Return how many messages wait."""
+        query = (
+            sa.select(_messages.c.folder, sa.func.count())
+            .where(_messages.c.owner == owner)
+            .group_by(_messages.c.folder)
+        )
+
+        def work(db: Connection) -> Counts:
+            found = {str(folder): int(count) for folder, count in db.execute(query)}
+            return Counts(found.get("new", 0), found.get("saved", 0))
+
+        return await self._transact(work)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _transact(self, work: Callable[[Connection], T]) -> T:
+        def transaction() -> T:
+            with self._engine.begin() as db:
+                return work(db)
+
+        return await self._run(transaction)
+
+    def _connect(self) -> None:
+        self._engine = sa.create_engine(self._url)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with _migrating, self._engine.begin() as db:
+            config.attributes["connection"] = db
+            command.upgrade(config, "head")
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA busy_timeout=5000")
+
+
+def _one(owner: str, message_id: str) -> sa.Select[Any]:
+    return sa.select(_messages).where(_messages.c.owner == owner, _messages.c.id == message_id)
+
+
+def _update(owner: str, message_id: str) -> sa.Update:
+    return sa.update(_messages).where(
+        _messages.c.owner == owner, _messages.c.id == message_id, _messages.c.folder != DELETED
+    )
+
+
+def _changed(db: Connection, statement: sa.Update) -> bool:
+    return bool(db.execute(statement).rowcount)
+
+
+def _message(row: Row[Any]) -> MailboxMessage:
+    return MailboxMessage(row.id, row.folder, msgspec.json.decode(row.envelope, type=Envelope))
+
+
+def _entry(row: Row[Any]) -> HistoryEntry:
+    return HistoryEntry(
+        row.call_id,
+        row.caller,
+        row.callee,
+        row.transferor,
+        row.kind,
+        _time(row.placed_at),
+        None if row.answered_at is None else _time(row.answered_at),
+        _time(row.ended_at),
+        msgspec.json.decode(row.reason, type=Reason),
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

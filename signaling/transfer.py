@@ -1,0 +1,348 @@
+"""Transfers (spec §4): A hands B over to C; B's old call lives until the new one has audio. Pure.
+
+    request ─► offered ──B places the new call──► placed ──both ends heard──► Transferred
+                  │                                  │
+                  └──────── declined, cancelled, refused, unanswered, deadline, a party gone
+                                                     │
+                               A still there ────────┴─► Failed; A and B are as they were
+                               A gone ─► recall of A ─► C's unanswered rule ─► clear end
+
+Every stage is the same thing: B is ordered to place a call that replaces the old one. C cannot ring
+before B placed it. `Transfers` only decides; calls are changed through `signaling.calls`.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signaling.calls import Call, Calls, Leg, as_party
+from signaling.messages import (
+    CallEnded,
+    CallOriginate,
+    CallPlace,
+    CallTarget,
+    HubMessage,
+    Outcome,
+    OutcomeKind,
+    ParticipantTarget,
+    Progress,
+    TransferRequest,
+    TransferStateName,
+    TransferUpdate,
+    VoicemailTarget,
+)
+from signaling.reasons import (
+    CANCELLED,
+    DECLINED,
+    HUNG_UP,
+    NO_VOICEMAIL,
+    NOT_ESTABLISHED,
+    OFFLINE,
+    REPLACED,
+    TARGET_CALL_GONE,
+    TIMED_OUT,
+    TRANSFER_CONFLICT,
+    UNKNOWN_CALL,
+    UNKNOWN_USER,
+    WRONG_STATE,
+    Reason,
+    bad_argument,
+)
+from signaling.routing import Directory, Plan
+from signaling.settings import User
+
+OFFER_SECONDS = 30.0
+AFTER_SECONDS = 10.0
+
+Stage = Literal["target", "recall", "unanswered"]
+
+
+class Transfer(Struct, frozen=True, kw_only=True):
+    """One transfer under way; `asked` are the requests it answers, the first one and those that joined."""
+
+    request: TransferRequest
+    asked: tuple[str, ...]
+    transferor: Leg
+    transferee: Leg
+    user: User
+    target_call: str | None = None
+    target_session: str | None = None
+    new_call: str = ""
+    stage: Stage = "target"
+    deadline: float | None = None
+
+
+class Transfers:
+    """All transfers under way, by the id of the call that is handed over."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        directory: Directory,
+        voicemail_online: Callable[[], bool],
+        deliver: Callable[[str, HubMessage], None],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.all: dict[str, Transfer] = {}
+        self._calls = calls
+        self._directory = directory
+        self._voicemail_online = voicemail_online
+        self._deliver = deliver
+        self._new_id = new_id
+
+    @property
+    def deadline(self) -> float | None:
+        """Return when `tick` must be called next."""
+        return min((t.deadline for t in self.all.values() if t.deadline is not None), default=None)
+
+    def request(self, session: str, message: TransferRequest, now: float) -> None:
+        """Start a transfer, join the pending one to the same target, or refuse at once."""
+        pending = self.all.get(message.call_id)
+        if pending and pending.transferor.session == session and message.target == pending.request.target:
+            if message.transfer_id not in pending.asked:
+                self.all[message.call_id] = replace(pending, asked=(*pending.asked, message.transfer_id))
+            self._update(self.all[message.call_id], "Transferring", progress="trying")
+            return
+        checked = self._check(session, message)
+        if isinstance(checked, Reason):
+            update = TransferUpdate(message.transfer_id, message.call_id, "Failed", error=checked)
+            self._deliver(session, update)
+            return
+        self._update(checked, "Transferring", progress="trying")
+        self._originate(checked, now)
+
+    def cancel(self, session: str, transfer_id: str, now: float) -> None:
+        """Call a transfer off for its transferor."""
+        for transfer in list(self.all.values()):
+            if transfer_id in transfer.asked and transfer.transferor.session == session:
+                self._fail(transfer, CANCELLED, now)
+
+    def decline(self, session: str, transfer_id: str, now: float) -> None:
+        """Fail a transfer whose transferee refuses."""
+        for transfer in list(self.all.values()):
+            if transfer_id in transfer.asked and transfer.transferee.session == session:
+                self._fail(transfer, DECLINED, now)
+
+    def expects(self, session: str, message: CallPlace) -> bool:
+        """Tell whether a call is the one that a transferee was ordered to place."""
+        return self._placing(message.call_id, session) is not None
+
+    def place(self, session: str, message: CallPlace, now: float) -> None:
+        """Place the ordered call; its target is the transfer's, whatever the message says."""
+        transfer = self._placing(message.call_id, session)
+        assert transfer is not None
+        self.all[transfer.request.call_id] = replace(transfer, deadline=None)
+        request = transfer.request
+        target = transfer.stage == "target"
+        call = Call(
+            id=message.call_id,
+            caller=transfer.transferee,
+            sdp=message.sdp,
+            callee=transfer.user,
+            placed_at=now,
+            plan=Plan(
+                direct=transfer.stage == "recall" or (target and request.disable_forwarding_and_unanswered),
+                never=frozenset({transfer.transferee.party.raw_id}),
+            ),
+            transferor=transfer.transferor.party if transfer.stage != "recall" else None,
+            custom_context=request.custom_context,
+        )
+        if transfer.stage == "recall":
+            a = self._directory.users.get(transfer.transferor.party.raw_id)
+            if a is None:
+                self._fail(transfer, OFFLINE, now)
+                return
+            self._calls.place(replace(call, callee=a), now)
+        elif transfer.stage == "unanswered":
+            self._calls.place_unanswered(call, now)
+        elif transfer.target_call is not None and transfer.target_session is not None:
+            replaces = None if request.ring_target else transfer.target_call
+            call = replace(call, kind="call", replaces=replaces)
+            self._calls.place_to_session(call, transfer.target_session, now)
+        elif isinstance(request.target, VoicemailTarget):
+            self._calls.place_to_mailbox(call, NO_VOICEMAIL, now)
+        else:
+            self._calls.place(call, now)
+
+    def leaves(self, call: Call, session: str) -> bool:
+        """Let a transferor go while its transfer is pending; tell whether it was one."""
+        for transfer in self.all.values():
+            if transfer.transferor.session == session and call.id in (
+                transfer.request.call_id,
+                transfer.target_call,
+            ):
+                self._calls.leave(call, session, None)
+                return True
+        return False
+
+    def progressed(self, call: Call, progress: Progress) -> None:
+        """Pass the progress of the new call on to the transferor."""
+        transfer = self._by_new_call(call.id)
+        if transfer is not None and transfer.stage == "target":
+            self._update(transfer, "Transferring", progress=progress)
+
+    def connected(self, call: Call, now: float) -> None:
+        """Finish: the new call has audio at both ends, so the old legs end."""
+        transfer = self._by_new_call(call.id)
+        if transfer is None:
+            return
+        old = self._calls.all[transfer.request.call_id]
+        del self.all[old.id]
+        if transfer.stage == "target":
+            self._update(transfer, "Transferred", outcome=call.outcome, new_call=call.id)
+        if transfer.target_call is not None:
+            self._calls.end(transfer.target_call, REPLACED, now)
+        stays = transfer.target_call is None and not transfer.request.hang_up_when_transferred
+        if stays and old.leg(transfer.transferor.session):
+            self._deliver(transfer.transferee.session, CallEnded(old.id, REPLACED))
+            self._calls.leave(old, transfer.transferee.session, now + AFTER_SECONDS)
+        else:
+            self._calls.end(old.id, REPLACED, now)
+
+    def ended(self, call: Call, reason: Reason, by: str | None, now: float) -> None:
+        """React to the end of any of the three calls of a transfer."""
+        for transfer in list(self.all.values()):
+            if call.id == transfer.new_call:
+                given_up = by == transfer.transferee.session
+                self._fail(transfer, CANCELLED if given_up else reason, now)
+            elif call.id == transfer.request.call_id:
+                self._fail(transfer, CANCELLED if reason == HUNG_UP else reason, now)
+            elif call.id == transfer.target_call:
+                self._fail(transfer, TARGET_CALL_GONE, now)
+
+    def tick(self, now: float) -> None:
+        """Fail what was offered to a transferee that did not act."""
+        for transfer in list(self.all.values()):
+            if transfer.deadline is not None and transfer.deadline <= now:
+                self._fail(transfer, TIMED_OUT, now)
+
+    def _check(self, session: str, message: TransferRequest) -> Transfer | Reason:
+        call = self._calls.all.get(message.call_id)
+        a = call.leg(session) if call else None
+        if call is None or a is None:
+            return UNKNOWN_CALL
+        b = call.other(session)
+        if call.state != "up" or b is None:
+            return NOT_ESTABLISHED
+        if call.id in self.all:
+            return TRANSFER_CONFLICT
+        parties = (a.party.raw_id, b.party.raw_id)
+        target_call: Call | None = None
+        target_session: str | None = None
+        match message.target:
+            case ParticipantTarget(identifier):
+                user = self._directory.find(identifier)
+                if user is not None and user.raw_id in parties:
+                    return bad_argument("The target of a transfer must be a third person.")
+            case VoicemailTarget(identifier):
+                user = self._directory.find(identifier)
+                if user is not None and user.raw_id == b.party.raw_id:
+                    return bad_argument("A person cannot be transferred to their own mailbox.")
+                if not self._voicemail_online():
+                    return NO_VOICEMAIL
+            case CallTarget(call_id):
+                if call_id == call.id:
+                    return bad_argument("The call to transfer to must be another call.")
+                target_call = self._calls.all.get(call_id)
+                c = target_call.other(session) if target_call and target_call.leg(session) else None
+                if target_call is None or c is None:
+                    return TARGET_CALL_GONE if target_call is None else _unless_answered(target_call, session)
+                if target_call.state != "up":
+                    return WRONG_STATE
+                if target_call.id in self.all or any(t.target_call == call_id for t in self.all.values()):
+                    return TRANSFER_CONFLICT
+                if c.party.raw_id in parties:
+                    return bad_argument("The target of a transfer must be a third person.")
+                user, target_session = self._directory.users.get(c.party.raw_id), c.session
+        if user is None:
+            return UNKNOWN_USER
+        return Transfer(
+            request=message,
+            asked=(message.transfer_id,),
+            transferor=a,
+            transferee=b,
+            user=user,
+            target_call=target_call.id if target_call else None,
+            target_session=target_session,
+        )
+
+    def _originate(self, transfer: Transfer, now: float) -> None:
+        transfer = replace(transfer, new_call=self._new_id(), deadline=now + OFFER_SECONDS)
+        self.all[transfer.request.call_id] = transfer
+        kinds: dict[Stage, OutcomeKind] = {"recall": "participant", "unanswered": "forwarded"}
+        of_target: OutcomeKind = (
+            "call"
+            if transfer.target_call
+            else "voicemail"
+            if isinstance(transfer.request.target, VoicemailTarget)
+            else "participant"
+        )
+        recall = transfer.stage == "recall"
+        self._deliver(
+            transfer.transferee.session,
+            CallOriginate(
+                call_id=transfer.new_call,
+                transfer_id=transfer.request.transfer_id,
+                replaces=transfer.request.call_id,
+                target=transfer.transferor.party if recall else as_party(transfer.user),
+                kind=kinds.get(transfer.stage, of_target),
+                transferor=transfer.transferor.party,
+                custom_context=transfer.request.custom_context,
+            ),
+        )
+
+    def _fail(self, transfer: Transfer, reason: Reason, now: float) -> None:
+        """Leave A and B as they were; where A is gone, try the next stage for B."""
+        del self.all[transfer.request.call_id]
+        if transfer.new_call in self._calls.all:
+            self._calls.end(transfer.new_call, reason, now)
+        elif transfer.deadline is not None:
+            self._deliver(transfer.transferee.session, CallEnded(transfer.new_call, reason))
+        if transfer.stage == "target":
+            self._update(transfer, "Failed", error=reason)
+        self._drop_target(transfer, reason, now)
+        old = self._calls.all.get(transfer.request.call_id)
+        if old is None or old.leg(transfer.transferee.session) is None or len(old.legs) > 1:
+            return
+        if transfer.stage == "unanswered":
+            self._calls.end(old.id, reason, now)
+            return
+        following: Stage = "recall" if transfer.stage == "target" else "unanswered"
+        self._originate(
+            replace(transfer, stage=following, target_call=None, target_session=None, new_call=""), now
+        )
+
+    def _drop_target(self, transfer: Transfer, reason: Reason, now: float) -> None:
+        target = self._calls.all.get(transfer.target_call or "")
+        if target is not None and target.leg(transfer.transferor.session) is None:
+            self._calls.end(target.id, reason, now)
+
+    def _placing(self, call_id: str, session: str) -> Transfer | None:
+        transfer = self._by_new_call(call_id)
+        offered = transfer is not None and transfer.deadline is not None
+        return transfer if offered and transfer and transfer.transferee.session == session else None
+
+    def _by_new_call(self, call_id: str) -> Transfer | None:
+        return next((t for t in self.all.values() if t.new_call == call_id), None)
+
+    def _update(
+        self,
+        transfer: Transfer,
+        state: TransferStateName,
+        *,
+        progress: Progress | None = None,
+        error: Reason | None = None,
+        outcome: Outcome | None = None,
+        new_call: str | None = None,
+    ) -> None:
+        for transfer_id in transfer.asked:
+            update = TransferUpdate(
+                transfer_id, transfer.request.call_id, state, progress, error, outcome, new_call
+            )
+            self._deliver(transfer.transferor.session, update)
+
+
+def _unless_answered(call: Call, session: str) -> Reason:
+    return WRONG_STATE if call.caller.session == session and call.state == "ringing" else TARGET_CALL_GONE

@@ -1,0 +1,126 @@
+"""What every test obeys: one category a module, printed seeds, nothing left running, no secret in a log."""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import hypothesis
+import pytest
+
+CATEGORIES = ("unit", "shell", "world", "e2e", "devices")  # also the order in which they run
+GRACE = 2.0  # seconds in which what was told to stop may end; spent only by a test that leaves something
+SECRET = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.|\bv=0\r?\n|a=ice-pwd:|accesskey=")
+SEED = pytest.StashKey[int]()
+
+# Shared machines are slow at times: examples are judged by what they find, not by how long they take.
+hypothesis.settings.register_profile(
+    "callnode", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("callnode")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of this run: CALLNODE_SEED, or a new one."""
+    text = os.environ.get("CALLNODE_SEED") or str(secrets.randbelow(2**32))
+    if not text.isdecimal():
+        raise pytest.UsageError(f"CALLNODE_SEED must be a whole number, not {text!r}")
+    config.stash[SEED] = int(text)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Print the seed first, so that a run that hangs can be repeated too."""
+    session.config.get_terminal_writer().line(f"seed: CALLNODE_SEED={session.config.stash[SEED]}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse modules without exactly one category, and run the categories in order."""
+    wrong: dict[str, str] = {}
+    for item in items:
+        found = categories(item)
+        if len(found) != 1:
+            wrong[item.location[0]] = " and ".join(found) or "none"
+    if wrong:
+        names = ", ".join(CATEGORIES)
+        lines = "".join(f"\n  {path}: has {found}" for path, found in sorted(wrong.items()))
+        raise pytest.UsageError(
+            f"a test module has exactly one category, `pytestmark = pytest.mark.X`, X of {names}:{lines}"
+        )
+    items.sort(key=lambda item: CATEGORIES.index(categories(item)[0]))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Print how many tests of each category will run."""
+    counts = Counter(name for item in session.items for name in categories(item))
+    session.config.get_terminal_writer().line(
+        "tests: " + ", ".join(f"{counts[name]} {name}" for name in CATEGORIES if name in counts)
+    )
+
+
+def categories(item: pytest.Item) -> list[str]:
+    """Return the categories that an item, its class or its module declares."""
+    return [name for name in CATEGORIES if item.get_closest_marker(name)]
+
+
+@pytest.fixture
+def seed(pytestconfig: pytest.Config) -> int:
+    """Give the seed of this run; a failing test shows it in its captured output."""
+    value = pytestconfig.stash[SEED]
+    print(f"repeat with CALLNODE_SEED={value}")
+    return value
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a task or thread running, or a secret in a log."""
+    if not {"shell", "e2e", "devices"}.intersection(categories(request.node)):
+        yield
+        return
+    log: pytest.LogCaptureFixture = request.getfixturevalue("caplog")
+    log.set_level(logging.DEBUG, logger="callnode")
+    before = set(threading.enumerate())
+    if request.node.get_closest_marker("asyncio"):
+        request.getfixturevalue("no_task_left")
+    yield
+    left = threads_left(before)
+    if left:
+        names = ", ".join(sorted(thread.name for thread in left))
+        pytest.fail(f"threads left running: {names}", pytrace=False)
+    for record in (*log.get_records("setup"), *log.get_records("call"), *log.get_records("teardown")):
+        if SECRET.search(log.handler.format(record)):
+            pytest.fail(f"a secret in the log, at {record.pathname}:{record.lineno}", pytrace=False)
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    """Fail an async test whose loop still has tasks once its own fixtures are closed."""
+    yield
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        _, left = await asyncio.wait(left, timeout=GRACE)
+    if left:
+        names = ", ".join(sorted(f"{task.get_name()} in {task.get_coro()}" for task in left))
+        pytest.fail(f"tasks left running: {names}", pytrace=False)
+
+
+def threads_left(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads born since that do not end within the grace.
+
+    The loop's default executor keeps its threads until the loop closes; a thread of a C library that once ran
+    Python stays listed as a dummy after its end.
+    """
+    born = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not thread.name.startswith(("asyncio_", "Dummy-"))
+    ]
+    end = time.monotonic() + GRACE
+    for thread in born:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [thread for thread in born if thread.is_alive()]
