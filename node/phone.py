@@ -210,7 +210,7 @@ class Phone:
             return
         if isinstance(happening, orders.Closed):
             if call.state is CallState.DISCONNECTING:
-                self._over(call)
+                self._over(call, now)
             return
         if not call.live:
             return
@@ -228,9 +228,8 @@ class Phone:
             case orders.AudioUp(call_id):
                 self._send(CallUp(call_id))
             case orders.MediaLost():
-                # The hub may be about to say why: the other end hung up, or was transferred.
-                if not call.transferred and (call.deadline is None or call.deadline > now + LOST_SECONDS):
-                    self._put(replace(call, deadline=now + LOST_SECONDS), quiet=True)
+                self._put(replace(call, lost=True), quiet=True)
+                self._await_reason(call.id, now)
             case orders.Failed(call_id):
                 self._leave(call, NO_MEDIA)
             case _:
@@ -294,11 +293,14 @@ class Phone:
                 transferor=offer.transferor,
                 custom_context=offer.custom_context,
                 transfer_id=offer.transfer_id,
+                replaces=old.id,
                 muted=old.muted,
                 incoming_muted=old.incoming_muted,
                 deadline=now + SETUP_SECONDS,
             )
         )
+        if old.lost:
+            self._put(replace(old, deadline=None), quiet=True)
         self._do(orders.TakeOver(offer.call_id, old.id))
         self._do(orders.MakeOffer(offer.call_id))
         self._out.append(TransferTaken(old.id, offer.call_id))
@@ -373,9 +375,20 @@ class Phone:
         self._put(replace(call, state=CallState.DISCONNECTING, end_reason=reason, deadline=None))
         self._do(orders.Close(call.id))
 
-    def _over(self, call: Session) -> None:
+    def _over(self, call: Session, now: float) -> None:
         del self.calls[call.id]
         self._out.append(CallNews(replace(call, state=CallState.DISCONNECTED)))
+        if call.replaces is not None:
+            self._await_reason(call.replaces, now)
+
+    def _await_reason(self, call_id: str, now: float) -> None:
+        """Give the hub a moment to say why the sound is lost: hung up, transferred, or about to be."""
+        call = self.calls.get(call_id)
+        if call and call.live and call.lost and not call.transferred and not self._being_replaced(call_id):
+            self._put(replace(call, deadline=now + LOST_SECONDS), quiet=True)
+
+    def _being_replaced(self, call_id: str) -> bool:
+        return call_id in {c.replaces for c in self.calls.values()} | {o.replaces for o in self.offers.values()}
 
     def _cut(self, reason: Reason) -> None:
         for call_id in list(self.ringing):

@@ -56,6 +56,8 @@ class Session(Struct, frozen=True, kw_only=True):
     placed: bool = False
     up: bool = False
     transfer_id: str | None = None
+    replaces: str | None = None
+    lost: bool = False
     transferred: bool = False
     renegotiating: bool = False
     hold_changed: bool = False

@@ -240,7 +240,7 @@ class Transfers:
                 user = self._directory.find(identifier)
                 if user is not None and user.raw_id == b.party.raw_id:
                     return bad_argument("A person cannot be transferred to their own mailbox.")
-                if not self._voicemail_online():
+                if user is not None and not self._voicemail_online():
                     return NO_VOICEMAIL
             case CallTarget(call_id):
                 if call_id == call.id:

@@ -1,0 +1,119 @@
+"""Random guided runs: moves are drawn from what is possible now, so that the deep states are reached."""
+
+import random
+
+import pytest
+
+from node.exchange import (
+    Accept,
+    CancelTransfer,
+    Consent,
+    Dial,
+    HangUp,
+    Hold,
+    Mute,
+    Reject,
+    Transfer,
+    TransferNews,
+)
+from signaling.messages import CallTarget, ParticipantTarget, Target, TransferRequest, VoicemailTarget
+from signaling.settings import Settings, ToPerson, ToVoicemail
+from tests.world.world import Agent, World
+
+pytestmark = pytest.mark.world
+
+NAMES = ("ann", "bob", "cat", "dan")
+RUNS = 150
+MOVES = 60
+
+
+def moves(world: World, agent: Agent, rng: random.Random, serial: int) -> list[object]:
+    """Return the commands that make sense for an agent now."""
+    phone = agent.phone
+    others = [n for n in NAMES if n != agent.user]
+    possible: list[object] = [Dial(f"c{serial}", rng.choice(others))] if len(phone.calls) < 3 else []
+    for call in phone.ringing:
+        possible += [Accept(call), Accept(call), Reject(call)]
+    for offer in phone.offers:
+        possible += [Consent(offer, True), Consent(offer, False)]
+    possible += [CancelTransfer(t) for t in phone.transfers]
+    for call in [c for c in phone.calls.values() if c.live]:
+        possible += [HangUp(call.id), Mute(call.id, outgoing=rng.random() < 0.5)]
+        if call.up:
+            possible.append(Hold(call.id, not call.local_hold))
+            targets: list[Target] = [
+                ParticipantTarget(rng.choice(others)),
+                VoicemailTarget(rng.choice(others)),
+            ]
+            targets += [CallTarget(c.id) for c in phone.calls.values() if c.id != call.id and c.up] * 3
+            request = TransferRequest(
+                f"t{serial}",
+                call.id,
+                rng.choice(targets),
+                rng.random() < 0.3,
+                rng.random() < 0.2,
+                rng.random() < 0.3,
+            )
+            possible += [Transfer(request)] * 2
+    return possible
+
+
+def settle(world: World) -> None:
+    for _ in range(3):
+        for agent in world.agents.values():
+            agent.on_ring = None
+            for call_id in list(agent.phone.calls):
+                world.do(agent.name, HangUp(call_id))
+            for call_id in list(agent.phone.ringing):
+                world.do(agent.name, Reject(call_id))
+        world.run(400)
+    world.quiet()
+
+
+def test_random_guided_runs(seed: int) -> None:
+    finals: dict[str, int] = {"Transferred": 0, "Failed": 0}
+    for run in range(RUNS):
+        rng = random.Random(seed * 1000 + run)
+        world = World(seed * 1000 + run)
+        for name in NAMES:
+            rules = [None, ToVoicemail(), ToPerson(rng.choice(NAMES))]
+            world.user(name, Settings(None, rng.choice(rules), 10, rng.choice(rules), rng.choice(rules)))
+            world.join(name, consent=rng.random() < 0.3)
+        world.join("ann", device="2")
+        world.voicemail()
+        for serial in range(MOVES):
+            agent = rng.choice([a for a in world.agents.values() if a.alive and a.user != "vm"])
+            roll = rng.random()
+            if roll < 0.01:
+                world.kill(agent.name)
+            elif roll < 0.03 and agent.linked:
+                world.cut(agent.name)
+            elif not agent.linked and roll < 0.5:
+                world.run(0.01)
+                if agent.session in world.hub.presence.sessions:
+                    world.resume(agent.name)
+                else:
+                    agent.alive = False
+            elif possible := moves(world, agent, rng, serial):
+                world.do(agent.name, rng.choice(possible))  # type: ignore[arg-type]
+            if not any(a.alive and a.user != "vm" for a in world.agents.values()):
+                break
+            world.run(rng.choice([0.001, 0.01, 0.1, 0.1, 1.0, 5.0]))
+        settle(world)
+        for agent in world.agents.values():
+            if not agent.alive:
+                continue
+            seen: dict[str, str] = {}
+            for news in agent.news:
+                if isinstance(news, TransferNews):
+                    update = news.update
+                    assert seen.get(update.transfer_id) not in ("Transferred", "Failed"), "never back"
+                    seen[update.transfer_id] = update.state
+            assert set(seen.values()) <= {"Transferred", "Failed"}
+            for state in seen.values():
+                finals[state] += 1
+            for call_id, reason in agent.reasons().items():
+                assert reason is not None
+                assert agent.states(call_id).count("Disconnected") == 1  # type: ignore[arg-type]
+    print(f"random runs: {finals}")
+    assert finals["Transferred"] > 20 and finals["Failed"] > 20

@@ -1,0 +1,348 @@
+"""Phones, hub, wires and a make-believe network of sound on one simulated clock.
+
+Messages are encoded and decoded on every hop; wires keep order but take random time. The sound is a
+model: descriptions match or not, peers are alive or not; it knows nothing of codecs, ICE or loss.
+"""
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from media import orders
+from node import exchange
+from node.exchange import CallNews, News, RingNews, TransferNews
+from node.phone import Phone
+from node.session import CallState, Session
+from signaling import hub as hubs
+from signaling.hub import Back, Deliver, Drop, Hub, Joined, Left, Lost, Received, Record, Tick, UserChanged
+from signaling.messages import (
+    ClientMessage,
+    Right,
+    TransferRequest,
+    TransferUpdate,
+    decode_client,
+    decode_hub,
+    encode,
+)
+from signaling.reasons import Reason
+from signaling.settings import Settings, User
+
+FULL: frozenset[Right] = frozenset({"voip", "voip.join", "transfer"})
+
+
+@dataclass
+class Peer:
+    """One end of a modelled peer connection."""
+
+    remote: str | None = None
+    heard: bool = False
+
+
+@dataclass
+class Agent:
+    """A phone, its modelled media, and what its application has seen."""
+
+    name: str
+    user: str
+    session: str
+    phone: Phone
+    alive: bool = True
+    linked: bool = True
+    peers: dict[str, Peer] = field(default_factory=dict)
+    news: list[News] = field(default_factory=list)
+    taken: list[tuple[str, str]] = field(default_factory=list)
+    on_ring: Callable[[Session], None] | None = None
+
+    def reasons(self) -> dict[str, Reason | None]:
+        """Return the end reason of every call that is over."""
+        return {
+            n.call.id: n.call.end_reason
+            for n in self.news
+            if isinstance(n, CallNews) and n.call.state is CallState.DISCONNECTED
+        }
+
+    def transfer(self, transfer_id: str) -> TransferUpdate:
+        """Return the last update of a transfer."""
+        return [n.update for n in self.news if isinstance(n, TransferNews)
+                and n.update.transfer_id == transfer_id][-1]
+
+    def states(self, call_id: str) -> list[CallState]:
+        """Return the states of a call in order, without repeats."""
+        seen = [n.call.state for n in self.news if isinstance(n, CallNews) and n.call.id == call_id]
+        return [state for state, _ in itertools.groupby(seen)]
+
+    def rings(self) -> list[Session]:
+        """Return every call that has rung here."""
+        return [n.call for n in self.news if isinstance(n, RingNews)]
+
+    def connected(self) -> list[str]:
+        """Return the calls that are up."""
+        return sorted(c.id for c in self.phone.calls.values() if c.up and c.live)
+
+
+class World:
+    """Everything, deterministic by its seed."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.random = random.Random(seed)
+        self.now = 0.0
+        self.steps = 0
+        self.agents: dict[str, Agent] = {}
+        self.records: list[Record] = []
+        self.after_event: Callable[[], None] | None = None
+        self._ids = itertools.count(1)
+        self.hub = Hub(lambda: f"n{next(self._ids)}")
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._wires: dict[tuple[str, str], float] = {}
+        self._logs: dict[str, list[bytes]] = {}
+
+    # --- who is there
+
+    def user(self, name: str, settings: Settings | None = None, aliases: tuple[str, ...] = ()) -> None:
+        """Add a user to the directory, or change its settings."""
+        user = User(f"8:acs:{name}", name, name.title(), aliases, settings or Settings())
+        self._hub(UserChanged(user))
+
+    def join(
+        self, name: str, *, device: str = "", rights: frozenset[Right] = FULL, consent: bool = False
+    ) -> Agent:
+        """Connect an agent of a user, who is added if new."""
+        if f"8:acs:{name}" not in self.hub.directory.users:
+            self.user(name)
+        key = name + device
+        agent = Agent(key, name, f"s{next(self._ids)}-{key}", Phone(consent=consent))
+        self.agents[key] = agent
+        self._hub(Joined(agent.session, f"8:acs:{name}", "", rights))
+        return agent
+
+    def voicemail(self, name: str = "vm") -> Agent:
+        """Connect a voicemail service that answers whatever rings."""
+        agent = self.join(name, rights=FULL | {"voicemail"})
+        agent.on_ring = lambda call: self.do(name, exchange.Accept(call.id))
+        return agent
+
+    # --- what happens
+
+    def do(self, name: str, command: exchange.Input) -> None:
+        """Let the application of an agent give a command now."""
+        agent = self.agents[name]
+        if agent.alive:
+            self._carry_out(agent, agent.phone.handle(command, self.now))
+
+    def send(self, name: str, message: ClientMessage) -> None:
+        """Let an agent send a message that its phone would not."""
+        self._carry_out(self.agents[name], [exchange.Send(message)])
+
+    def kill(self, name: str) -> None:
+        """Kill an agent's process: no goodbye on any wire."""
+        agent = self.agents[name]
+        if agent.alive:
+            agent.alive = False
+            self.cut(name)
+
+    def cut(self, name: str) -> None:
+        """Cut an agent's socket; the hub notices at once, what was under way is kept for a resume."""
+        agent = self.agents[name]
+        if agent.linked:
+            agent.linked = False
+            self._later(0.001, lambda: self._hub(Lost(agent.session)))
+
+    def resume(self, name: str) -> None:
+        """Let a cut agent resume its session; the hub's log gives it what it missed."""
+        agent = self.agents[name]
+        agent.linked = True
+        self._hub(Back(agent.session))
+        for frame in self._logs.pop(agent.session, []):
+            self._wire("hub", name, lambda frame=frame: self._deliver(agent, frame))
+
+    def leave(self, name: str) -> None:
+        """Let an agent say goodbye."""
+        agent = self.agents[name]
+        agent.alive = False
+        for call_id in list(agent.peers):
+            self._close(agent, call_id)
+        self._later(0.001, lambda: self._hub(Left(agent.session)))
+
+    def run(self, seconds: float) -> None:
+        """Let so much time pass."""
+        end = self.now + seconds
+        while True:
+            due = [d for d in (self.hub.deadline, *(a.phone.deadline for a in self._alive())) if d is not None]
+            timer = min(due, default=float("inf"))
+            event = self._heap[0][0] if self._heap else float("inf")
+            at = min(timer, event)
+            if at > end:
+                self.now = end
+                return
+            self.now = max(self.now, at)
+            if event <= timer:
+                heapq.heappop(self._heap)[2]()
+            else:
+                self._tick()
+            self.steps += 1
+            if self.after_event:
+                self.after_event()
+
+    # --- calls as people make them
+
+    def call(self, caller: str, callee: str, call_id: str) -> None:
+        """Call and be answered; both talk afterwards."""
+        self.do(caller, exchange.Dial(call_id, callee))
+        self.run(0.5)
+        self.do(callee, exchange.Accept(call_id))
+        self.run(0.5)
+        assert call_id in self.agents[caller].connected(), self.agents[caller].news
+        assert call_id in self.agents[callee].connected()
+
+    def hand_over(self, who: str, request: TransferRequest) -> None:
+        """Ask for a transfer."""
+        self.do(who, exchange.Transfer(request))
+
+    def talking(self, one: str, other: str) -> str | None:
+        """Return the call in which two agents hear each other and neither holds."""
+        a, b = self.agents[one], self.agents[other]
+        for call_id in set(a.connected()) & set(b.connected()):
+            states = {agent.phone.calls[call_id].state for agent in (a, b)}
+            if states == {CallState.CONNECTED} and self._sounds(a, call_id) and self._sounds(b, call_id):
+                return call_id
+        return None
+
+    def quiet(self) -> None:
+        """Assert that nothing is left anywhere."""
+        assert self.hub.calls.all == {}
+        assert self.hub.transfers.all == {}
+        assert self.hub.deadline is None
+        for agent in self._alive():
+            assert agent.phone.calls == {}, (agent.name, agent.phone.calls)
+            assert agent.phone.ringing == {}
+            assert agent.phone.offers == {}
+            assert agent.phone.transfers == {}
+            assert agent.phone.deadline is None
+            assert agent.peers == {}
+
+    # --- the machinery
+
+    def _alive(self) -> list[Agent]:
+        return [a for a in self.agents.values() if a.alive]
+
+    def _later(self, delay: float, act: Callable[[], None]) -> None:
+        heapq.heappush(self._heap, (self.now + delay, next(self._order), act))
+
+    def _wire(self, source: str, target: str, act: Callable[[], None]) -> None:
+        key = (source, target)
+        at = max(self._wires.get(key, 0.0), self.now + self.random.uniform(0.001, 0.02))
+        self._wires[key] = at
+        heapq.heappush(self._heap, (at, next(self._order), act))
+
+    def _tick(self) -> None:
+        if self.hub.deadline is not None and self.hub.deadline <= self.now:
+            self._hub(Tick())
+        for agent in self._alive():
+            if agent.phone.deadline is not None and agent.phone.deadline <= self.now:
+                self._carry_out(agent, agent.phone.handle(exchange.Tick(), self.now))
+
+    def _hub(self, what: hubs.Input) -> None:
+        for output in self.hub.handle(what, self.now):
+            match output:
+                case Deliver(session, message):
+                    agent = next(a for a in self.agents.values() if a.session == session)
+                    frame = encode(message)
+                    if agent.linked:
+                        self._wire("hub", agent.name, lambda a=agent, f=frame: self._deliver(a, f))
+                    else:
+                        self._logs.setdefault(session, []).append(frame)
+                case Drop(session):
+                    agent = next(a for a in self.agents.values() if a.session == session)
+                    if agent.alive:
+                        self._carry_out(agent, agent.phone.handle(exchange.Cut(), self.now))
+                case Record():
+                    self.records.append(output)
+
+    def _deliver(self, agent: Agent, frame: bytes) -> None:
+        if agent.alive:
+            what = exchange.FromHub(decode_hub(frame))
+            self._carry_out(agent, agent.phone.handle(what, self.now))
+
+    def _carry_out(self, agent: Agent, outputs: list[exchange.Output]) -> None:
+        for output in outputs:
+            match output:
+                case exchange.Send(message):
+                    frame = encode(message)
+                    self._wire(
+                        agent.name,
+                        "hub",
+                        lambda f=frame: self._hub(Received(agent.session, decode_client(f))),
+                    )
+                case exchange.Do(order):
+                    self._order_media(agent, order)
+                case RingNews(call):
+                    agent.news.append(output)
+                    if agent.on_ring:
+                        self._later(0.0, lambda c=call: agent.on_ring and agent.on_ring(c))
+                case _:
+                    agent.news.append(output)
+
+    def _happen(self, agent: Agent, happening: orders.Happening, delay: float | None = None) -> None:
+        def act() -> None:
+            if agent.alive:
+                outputs = agent.phone.handle(exchange.FromMedia(happening), self.now)
+                self._carry_out(agent, outputs)
+
+        self._later(self.random.uniform(0.001, 0.01) if delay is None else delay, act)
+
+    def _order_media(self, agent: Agent, order: orders.Order) -> None:
+        peer = agent.peers.get(order.call_id)
+        match order:
+            case orders.MakeOffer(call_id):
+                agent.peers.setdefault(call_id, Peer())
+                self._happen(agent, orders.OfferReady(call_id, f"offer of {agent.name}"))
+            case orders.MakeAnswer(call_id, sdp):
+                agent.peers.setdefault(call_id, Peer()).remote = sdp.split()[-1]
+                self._happen(agent, orders.AnswerReady(call_id, f"answer of {agent.name}"))
+            case orders.ApplyAnswer(call_id, sdp):
+                if peer and peer.remote is None:
+                    peer.remote = sdp.split()[-1]
+                    self._later(self.random.uniform(0.005, 0.03), lambda: self._connect(agent, call_id))
+            case orders.AnswerReoffer(call_id):
+                self._happen(agent, orders.ReofferAnswered(call_id, "answer"))
+            case orders.SetHold(call_id, _, _, offerer):
+                if offerer:
+                    self._happen(agent, orders.ReofferReady(call_id, "offer"))
+            case orders.TakeOver(call_id, old):
+                agent.taken.append((old, call_id))
+            case orders.Close(call_id):
+                self._close(agent, call_id)
+            case orders.AddCandidate() | orders.Mute():
+                pass
+
+    def _connect(self, agent: Agent, call_id: str) -> None:
+        other = self._other(agent, call_id)
+        mine = agent.peers.get(call_id)
+        if other is None or mine is None or not (other.alive and agent.alive):
+            return
+        for end in (agent, other):
+            peer = end.peers[call_id]
+            if not peer.heard:
+                peer.heard = True
+                self._happen(end, orders.AudioUp(call_id))
+
+    def _close(self, agent: Agent, call_id: str) -> None:
+        other = self._other(agent, call_id)
+        peer = agent.peers.pop(call_id, None)
+        if peer is not None and other is not None and other.alive:
+            self._happen(other, orders.MediaLost(call_id))
+        self._happen(agent, orders.Closed(call_id))
+
+    def _other(self, agent: Agent, call_id: str) -> Agent | None:
+        mine = agent.peers.get(call_id)
+        other = self.agents.get(mine.remote) if mine and mine.remote else None
+        theirs = other.peers.get(call_id) if other else None
+        return other if theirs and theirs.remote == agent.name else None
+
+    def _sounds(self, agent: Agent, call_id: str) -> bool:
+        other = self._other(agent, call_id)
+        peer = agent.peers.get(call_id)
+        return bool(other and other.alive and peer and peer.heard)
