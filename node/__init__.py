@@ -1,1 +1,65 @@
-"""The endpoint: the calling API of a laptop node and of voicemail."""
+"""The endpoint: the calling API of a laptop node and of voicemail.
+
+Names and call model are those of the ACS Calling SDK, in Python's spelling.
+"""
+
+from media.devices import AudioDevice
+from media.engine import IceServer
+from node.agent import CallAgent, ConnectionState
+from node.call import (
+    AcceptCallOptions,
+    AudioOptions,
+    Call,
+    CallEndReason,
+    Features,
+    IncomingCall,
+    RemoteParticipant,
+    StartCallOptions,
+)
+from node.client import CallClient, CallClientOptions
+from node.credential import CommunicationTokenCredential, CommunicationTokenRefreshOptions
+from node.devices import DeviceManager
+from node.errors import CallingError
+from node.identity import CallerInfo
+from node.session import CallState
+from node.transfer import Transfer, TransferCallFeature, TransferState
+from signaling.identifiers import (
+    CommunicationIdentifier,
+    CommunicationUserIdentifier,
+    MicrosoftTeamsUserIdentifier,
+    PhoneNumberIdentifier,
+    UnknownIdentifier,
+)
+from signaling.messages import CustomContext
+
+__all__ = [
+    "AcceptCallOptions",
+    "AudioDevice",
+    "AudioOptions",
+    "Call",
+    "CallAgent",
+    "CallClient",
+    "CallClientOptions",
+    "CallEndReason",
+    "CallState",
+    "CallerInfo",
+    "CallingError",
+    "CommunicationIdentifier",
+    "CommunicationTokenCredential",
+    "CommunicationTokenRefreshOptions",
+    "CommunicationUserIdentifier",
+    "ConnectionState",
+    "CustomContext",
+    "DeviceManager",
+    "Features",
+    "IceServer",
+    "IncomingCall",
+    "MicrosoftTeamsUserIdentifier",
+    "PhoneNumberIdentifier",
+    "RemoteParticipant",
+    "StartCallOptions",
+    "Transfer",
+    "TransferCallFeature",
+    "TransferState",
+    "UnknownIdentifier",
+]

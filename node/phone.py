@@ -82,6 +82,7 @@ from signaling.reasons import (
 SETUP_SECONDS = 180.0
 PICKUP_SECONDS = 30.0
 LOST_SECONDS = 3.0
+TRANSFER_SECONDS = 600.0
 
 _CAUSES: dict[Reason, EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
 
@@ -93,14 +94,15 @@ class Phone:
         self.calls: dict[str, Session] = {}
         self.ringing: dict[str, Session] = {}
         self.offers: dict[str, CallOriginate] = {}
-        self.transfers: dict[str, TransferRequest] = {}
+        self.transfers: dict[str, tuple[TransferRequest, float]] = {}
         self._consent = consent
         self._out: list[Output] = []
 
     @property
     def deadline(self) -> float | None:
         """Return when a Tick is wanted at the latest."""
-        return min((c.deadline for c in self.calls.values() if c.deadline is not None), default=None)
+        calls = (c.deadline for c in self.calls.values() if c.deadline is not None)
+        return min((*calls, *(deadline for _, deadline in self.transfers.values())), default=None)
 
     def handle(self, what: Input, now: float) -> list[Output]:
         """Take one input and return what it makes necessary, in order."""
@@ -146,7 +148,7 @@ class Phone:
                     self._put(call)
                     self._do(orders.Mute(call_id, call.muted, call.incoming_muted))
             case Transfer(request):
-                self._transfer(request)
+                self._transfer(request, now)
             case CancelTransfer(transfer_id):
                 if transfer_id in self.transfers:
                     self._send(TransferCancel(transfer_id))
@@ -305,19 +307,19 @@ class Phone:
         self._do(orders.MakeOffer(offer.call_id))
         self._out.append(TransferTaken(old.id, offer.call_id))
 
-    def _transfer(self, request: TransferRequest) -> None:
+    def _transfer(self, request: TransferRequest, now: float) -> None:
         call = self.calls.get(request.call_id)
         if call is None or not call.up or not call.live:
             failed = TransferUpdate(request.transfer_id, request.call_id, "Failed", error=UNKNOWN_CALL)
             self._out.append(TransferNews(failed))
             return
-        self.transfers[request.transfer_id] = request
+        self.transfers[request.transfer_id] = (request, now + TRANSFER_SECONDS)
         self._send(request)
 
     def _transfer_update(self, update: TransferUpdate) -> None:
-        request = self.transfers.get(update.transfer_id)
-        if request is None:
+        if update.transfer_id not in self.transfers:
             return
+        request, _ = self.transfers[update.transfer_id]
         call = self.calls.get(update.call_id)
         if update.state != "Transferring":
             del self.transfers[update.transfer_id]
@@ -388,17 +390,17 @@ class Phone:
             self._put(replace(call, deadline=now + LOST_SECONDS), quiet=True)
 
     def _being_replaced(self, call_id: str) -> bool:
-        return call_id in {c.replaces for c in self.calls.values()} | {o.replaces for o in self.offers.values()}
+        return call_id in {c.replaces for c in self.calls.values()} | {
+            o.replaces for o in self.offers.values()
+        }
 
     def _cut(self, reason: Reason) -> None:
         for call_id in list(self.ringing):
             del self.ringing[call_id]
             self._out.append(RingOver(call_id, reason))
         self.offers.clear()
-        for transfer_id, request in list(self.transfers.items()):
-            del self.transfers[transfer_id]
-            failed = TransferUpdate(transfer_id, request.call_id, "Failed", error=reason)
-            self._out.append(TransferNews(failed))
+        for transfer_id in list(self.transfers):
+            self._give_up(transfer_id, reason)
         for call in list(self.calls.values()):
             if call.live:
                 self._close(call, reason)
@@ -407,6 +409,14 @@ class Phone:
         for call in list(self.calls.values()):
             if call.deadline is not None and call.deadline <= now:
                 self._leave(call, MEDIA_LOST if call.up else TIMED_OUT)
+        for transfer_id, (_, deadline) in list(self.transfers.items()):
+            if deadline <= now:
+                self._give_up(transfer_id, TIMED_OUT)
+
+    def _give_up(self, transfer_id: str, reason: Reason) -> None:
+        request, _ = self.transfers.pop(transfer_id)
+        failed = TransferUpdate(transfer_id, request.call_id, "Failed", error=reason)
+        self._out.append(TransferNews(failed))
 
     def _new(self, call: Session) -> None:
         self._put(call)

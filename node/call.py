@@ -1,0 +1,292 @@
+"""Calls as an application sees them (spec §3, ACS Call and IncomingCall)."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from media.audio import Sink, Source
+from media.stats import Stats
+from node.errors import CallingError
+from node.events import Events
+from node.exchange import Accept, HangUp, Hold, Input, Mute, Reject
+from node.identity import CallerInfo, caller_info
+from node.session import CallState, Session
+from node.transfer import TransferCallFeature
+from signaling.messages import CustomContext
+from signaling.reasons import WRONG_STATE, Reason
+
+if TYPE_CHECKING:
+    from node.agent import CallAgent
+
+CallEndReason = Reason
+
+
+class Features:
+    """What `call.feature()` gives."""
+
+    TRANSFER: type[TransferCallFeature] = TransferCallFeature
+
+
+@dataclass(frozen=True)
+class AudioOptions:
+    """What is said into a call and what listens to it; by default the microphone and the speaker.
+
+    A source and a sink belong to the call: they are closed with it.
+    """
+
+    source: Source | None = None
+    sink: Sink | None = None
+    muted: bool = False
+
+
+@dataclass(frozen=True)
+class AcceptCallOptions:
+    """How to answer."""
+
+    audio_options: AudioOptions = AudioOptions()
+
+
+@dataclass(frozen=True)
+class StartCallOptions:
+    """How to call; the custom context travels to the other end."""
+
+    audio_options: AudioOptions = AudioOptions()
+    custom_context: CustomContext | None = None
+
+
+class StateChanged(Struct, frozen=True):
+    """The event `state_changed` of a call."""
+
+    old_state: CallState
+    new_state: CallState
+
+
+class CallEnded(Struct, frozen=True):
+    """The event `call_ended` of an incoming call that nobody took here."""
+
+    call_end_reason: CallEndReason
+
+
+class Updated(Struct, frozen=True):
+    """An event of a collection: what has come and what has gone."""
+
+    added: tuple[object, ...] = ()
+    removed: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemoteParticipant:
+    """The other end of a call."""
+
+    identifier: CallerInfo
+    state: Literal["Connecting", "Ringing", "Connected", "Hold", "Disconnected"]
+
+    @property
+    def display_name(self) -> str:
+        """Return the name to show."""
+        return self.identifier.display_name
+
+
+class IncomingCall(Events):
+    """A call that rings here: accept it or reject it."""
+
+    EVENTS = ("call_ended",)
+
+    def __init__(self, agent: "CallAgent", session: Session) -> None:
+        super().__init__(agent._runtime.tasks)
+        self.id = session.id
+        self.caller_info: CallerInfo = caller_info(session.remote)
+        self.transferor_info = caller_info(session.transferor) if session.transferor else None
+        self.forwarded_from = caller_info(session.forwarded_from) if session.forwarded_from else None
+        self.mailbox = caller_info(session.mailbox) if session.mailbox else None
+        self.custom_context: CustomContext | None = session.custom_context
+        self.call_end_reason: CallEndReason | None = None
+        self._agent = agent
+        self._ringing = True
+
+    async def accept(self, options: AcceptCallOptions | None = None) -> "Call":
+        """Answer on this device and return the call; raises CallingError 400/41006 if it no longer rings."""
+        self._stop(41006, "accepted")
+        audio = (options or AcceptCallOptions()).audio_options
+        self._agent._attach(self.id, audio)
+        self._agent._runtime.give(Accept(self.id, audio.muted))
+        return self._agent._calls[self.id]
+
+    async def reject(self) -> None:
+        """Decline on all devices; raises CallingError 400/41007 if it no longer rings."""
+        self._stop(41007, "rejected")
+        self._agent._runtime.give(Reject(self.id))
+
+    def _stop(self, sub_code: int, what: str) -> None:
+        if not self._ringing:
+            raise CallingError(400, sub_code, f"This call no longer rings and cannot be {what}.")
+        self._ringing = False
+
+    def _over(self, reason: Reason) -> None:
+        self._ringing = False
+        if self.call_end_reason is None:
+            self.call_end_reason = reason
+            self._emit("call_ended", CallEnded(reason))
+
+
+class Call(Events):
+    """One call; its properties follow what happens, its events tell when."""
+
+    EVENTS = (
+        "state_changed",
+        "is_muted_changed",
+        "is_incoming_audio_muted_changed",
+        "remote_participants_updated",
+    )
+
+    def __init__(self, agent: "CallAgent", session: Session) -> None:
+        super().__init__(agent._runtime.tasks)
+        self.state = CallState.NONE
+        self._agent = agent
+        self._session = session
+        self._transfer = TransferCallFeature(self)
+        self._changed = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """Return the id of the call, the same at both ends."""
+        return self._session.id
+
+    @property
+    def direction(self) -> Literal["Incoming", "Outgoing"]:
+        """Return who called."""
+        return self._session.direction
+
+    @property
+    def caller_info(self) -> CallerInfo:
+        """Return who called: the other end, or this user."""
+        return caller_info(self._session.caller or self._agent._runtime.me)
+
+    @property
+    def transferor_info(self) -> CallerInfo | None:
+        """Return who transferred this call, None if nobody did."""
+        return caller_info(self._session.transferor) if self._session.transferor else None
+
+    @property
+    def custom_context(self) -> CustomContext | None:
+        """Return what the caller's application sent along."""
+        return self._session.custom_context
+
+    @property
+    def call_end_reason(self) -> CallEndReason | None:
+        """Return why the call ended; set before the state is Disconnected."""
+        return self._session.end_reason
+
+    @property
+    def is_muted(self) -> bool:
+        """Tell whether this end sends silence."""
+        return self._session.muted
+
+    @property
+    def is_incoming_audio_muted(self) -> bool:
+        """Tell whether this end keeps silent what it receives."""
+        return self._session.incoming_muted
+
+    @property
+    def remote_participants(self) -> list[RemoteParticipant]:
+        """Return the other end."""
+        session = self._session
+        if session.state is CallState.RINGING:
+            state: Literal["Connecting", "Ringing", "Connected", "Hold", "Disconnected"] = "Ringing"
+        elif not session.live:
+            state = "Disconnected"
+        else:
+            state = "Connecting" if not session.up else "Hold" if session.remote_hold else "Connected"
+        return [RemoteParticipant(caller_info(session.remote), state)]
+
+    @property
+    def stats(self) -> Stats | None:
+        """Return the figures of the media (W3C getStats names), None before and after there is any."""
+        return self._agent._runtime.engine.stats(self.id)
+
+    def feature(self, feature: type[TransferCallFeature]) -> TransferCallFeature:
+        """Return a feature of this call, such as `Features.TRANSFER`."""
+        if feature is not Features.TRANSFER:
+            raise ValueError("there is Features.TRANSFER")
+        return self._transfer
+
+    async def hang_up(self, for_everyone: bool = False) -> None:
+        """Leave the call, or give up calling; return once everything of it is let go.
+
+        A call has two ends, so it is over for everyone either way. Hanging up again does nothing.
+        """
+        self._give(HangUp(self.id))
+        await self.wait_for(CallState.DISCONNECTED)
+
+    async def mute(self) -> None:
+        """Send silence."""
+        self._give(Mute(self.id, outgoing=True))
+
+    async def unmute(self) -> None:
+        """Send what the source says."""
+        self._give(Mute(self.id, outgoing=False))
+
+    async def mute_incoming_audio(self) -> None:
+        """Keep silent here what the other end says."""
+        self._give(Mute(self.id, incoming=True))
+
+    async def unmute_incoming_audio(self) -> None:
+        """Hear the other end again."""
+        self._give(Mute(self.id, incoming=False))
+
+    async def hold(self) -> None:
+        """Hold: nobody hears anybody until resumed; raises CallingError 400/8585 if not connected."""
+        self._hold(True)
+
+    async def resume(self) -> None:
+        """Take the call off hold; audio is back once the other end does not hold it either."""
+        self._hold(False)
+
+    def start_audio(self, source: Source) -> None:
+        """Say something else into the call; the source before it is closed."""
+        self._agent._runtime.engine.set_source(self.id, source)
+
+    def stop_audio(self) -> None:
+        """Say nothing more into the call."""
+        self._agent._runtime.engine.set_source(self.id, None)
+
+    def set_sink(self, sink: Sink | None) -> None:
+        """Let something else listen to the call; the sink before it is closed."""
+        self._agent._runtime.engine.set_sink(self.id, sink)
+
+    async def wait_for(self, *states: CallState) -> CallState:
+        """Return the state once it is one of `states`.
+
+        Raises CallingError with the end reason if the call ends without getting there.
+        """
+        while self.state not in states:
+            if self.state is CallState.DISCONNECTED:
+                raise CallingError.of(self.call_end_reason or WRONG_STATE)
+            self._changed.clear()
+            await self._changed.wait()
+        return self.state
+
+    def _hold(self, on: bool) -> None:
+        if not self._session.up or not self._session.live:
+            raise CallingError(WRONG_STATE.code, WRONG_STATE.sub_code, "The call is not connected.")
+        self._give(Hold(self.id, on))
+
+    def _give(self, what: Input) -> None:
+        self._agent._runtime.give(what)
+
+    def _set(self, session: Session) -> None:
+        before, self._session = self._session, session
+        old, self.state = self.state, session.state
+        self._changed.set()
+        self._notify(before.muted != session.muted, "is_muted_changed")
+        self._notify(before.incoming_muted != session.incoming_muted, "is_incoming_audio_muted_changed")
+        if before.remote != session.remote or old is CallState.NONE:
+            self._emit("remote_participants_updated", Updated(added=tuple(self.remote_participants)))
+        if old is not session.state:
+            self._emit("state_changed", StateChanged(old, session.state))
+
+    def _notify(self, changed: bool, event: str) -> None:
+        if changed:
+            self._emit(event, None)

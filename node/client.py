@@ -1,0 +1,78 @@
+"""Where an application starts (ACS CallClient)."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from media.engine import IceServer
+from node.agent import CallAgent
+from node.credential import TokenCredential, token_of
+from node.devices import DeviceManager
+from node.errors import CallingError
+from signaling.reasons import BAD_ARGUMENT
+
+
+@dataclass(frozen=True)
+class CallClientOptions:
+    """`hub` overrides the hub that the token names; there are no ICE servers by default.
+
+    Logs go to the standard logger `callnode` and its children; `logger`, if given, becomes its parent.
+    """
+
+    hub: str | None = None
+    ice_servers: Sequence[IceServer] = ()
+    logger: logging.Logger | None = None
+
+
+class CallClient:
+    """Make agents, and own the devices they use."""
+
+    def __init__(self, options: CallClientOptions | None = None) -> None:
+        self._options = options or CallClientOptions()
+        self._devices = DeviceManager()
+        self._agents: list[CallAgent] = []
+        if self._options.logger is not None:
+            logging.getLogger("callnode").parent = self._options.logger
+
+    async def create_call_agent(
+        self, credential: TokenCredential, *, display_name: str = "", transfer_consent: bool = False
+    ) -> CallAgent:
+        """Connect as the user of a token; with `transfer_consent` it is asked before it is transferred.
+
+        Raises CallingError: 495/4507 for a token the hub does not accept, 410/3100 if it cannot be reached.
+        """
+        hub = self._options.hub or (await token_of(credential)).issuer
+        if not hub.startswith(("http://", "https://")):
+            message = "The token names no hub; give CallClientOptions(hub='http://…')."
+            raise CallingError(BAD_ARGUMENT.code, BAD_ARGUMENT.sub_code, message)
+        agent = CallAgent(
+            credential,
+            hub,
+            self._devices,
+            display_name=display_name,
+            transfer_consent=transfer_consent,
+            ice_servers=self._options.ice_servers,
+        )
+        await agent._open()
+        self._agents.append(agent)
+        return agent
+
+    async def get_device_manager(self) -> DeviceManager:
+        """Return the devices of this client."""
+        return self._devices
+
+    async def dispose(self) -> None:
+        """Dispose every agent and let every device go; may be called more than once."""
+        while self._agents:
+            await self._agents.pop().dispose()
+        self._devices.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.dispose()

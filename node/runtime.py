@@ -1,0 +1,128 @@
+"""One agent's pump: the only place where phone, link and media meet.
+
+Everything enters by `give` and is handled one after the other on the event loop; outputs are carried out
+in order. News go to the owner, who may give again from within.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from media.engine import Engine, IceServer
+from media.orders import Happening
+from node.credential import EARLY_SECONDS, TokenCredential, token_of
+from node.events import Tasks
+from node.exchange import Cut, Do, FromHub, FromMedia, Input, News, Send, Tick
+from node.link import Link
+from node.phone import Phone
+from signaling.messages import HubMessage, Party, TokenRefresh, Welcome
+from signaling.reasons import Reason
+
+log = logging.getLogger("callnode.node")
+
+
+class Runtime:
+    """Run one phone until closed or until the hub is lost for good."""
+
+    def __init__(
+        self,
+        credential: TokenCredential,
+        url: str,
+        *,
+        display_name: str,
+        consent: bool,
+        ice_servers: Sequence[IceServer],
+        on_news: Callable[[News], None],
+        on_lost: Callable[[Reason], None],
+    ) -> None:
+        self.me = Party("8:unknown")
+        self.tasks = Tasks()
+        self.engine = Engine(self._happened, ice_servers=ice_servers)
+        self._phone = Phone(consent=consent)
+        self._credential = credential
+        self._link = Link(url, self._token, display_name, self)
+        self._on_news = on_news
+        self._on_lost = on_lost
+        self._inputs: deque[Input] = deque()
+        self._news: deque[News] = deque()
+        self._pumping = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._expires_on = 0.0
+
+    async def open(self) -> Reason | None:
+        """Connect; return why that is impossible, or None."""
+        reason = await self._link.open()
+        if reason is None and getattr(self._credential, "refresh_proactively", False):
+            self.tasks.spawn(self._renew())
+        return reason
+
+    def give(self, what: Input) -> None:
+        """Take one input and carry out what follows, after what is under way."""
+        self._inputs.append(what)
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._inputs:
+                for output in self._phone.handle(self._inputs.popleft(), self._loop.time()):
+                    match output:
+                        case Send(message):
+                            self._link.send(message)
+                        case Do(order):
+                            self.engine.carry_out(order)
+                        case _:
+                            self._news.append(output)
+        finally:
+            self._pumping = False
+        self._arm()
+        while self._news:
+            self._on_news(self._news.popleft())
+
+    async def close(self) -> None:
+        """Let every call, the link and every task go."""
+        self.give(Cut())
+        await self._link.close()
+        await self.engine.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        await self.tasks.close()
+
+    def welcomed(self, welcome: Welcome, *, again: bool) -> None:
+        """Take a session; where the earlier one is lost, its calls are too."""
+        self.me = welcome.me
+        if again and not welcome.resumed:
+            log.warning("the hub no longer knows this session; its calls have ended")
+            self.give(Cut())
+
+    def received(self, message: HubMessage) -> None:
+        """Hand a message to the phone."""
+        self.give(FromHub(message))
+
+    def closed(self, reason: Reason) -> None:
+        """End every call, and tell the owner."""
+        self.give(Cut(reason))
+        self._on_lost(reason)
+
+    def _happened(self, happening: Happening) -> None:
+        self.give(FromMedia(happening))
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self._phone.deadline
+        self._timer = self._loop.call_at(deadline, self.give, Tick()) if deadline is not None else None
+
+    async def _token(self) -> str:
+        token = await token_of(self._credential)
+        self._expires_on = token.expires_on
+        return token.token
+
+    async def _renew(self) -> None:
+        """Send a fresh token before the current one expires."""
+        while True:
+            left = self._expires_on - time.time()
+            await asyncio.sleep(max(1.0, left - EARLY_SECONDS if left > EARLY_SECONDS else left / 2))
+            self._link.send(TokenRefresh(await self._token()))
