@@ -55,7 +55,7 @@ check-types:
 
 check-imports:
 	$(call say,imports: the walls between the rooms)
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 check-schema:
 	$(call say,schema: generated files match signaling.messages)

@@ -38,9 +38,7 @@ class Encoder:
     def __init__(self, bitrate: int = 48_000, complexity: int = 9, expected_loss_percent: int = 10) -> None:
         self._lib = _library()
         error = ctypes.c_int()
-        self._state = self._lib.opus_encoder_create(
-            SAMPLE_RATE, 1, _APPLICATION_VOIP, ctypes.byref(error)
-        )
+        self._state = self._lib.opus_encoder_create(SAMPLE_RATE, 1, _APPLICATION_VOIP, ctypes.byref(error))
         _check(self._lib, error.value)
         for request, value in (
             (_SET_BITRATE, bitrate),
@@ -53,7 +51,9 @@ class Encoder:
         self._packet = ctypes.create_string_buffer(_MAX_PACKET_BYTES)
 
     def encode(self, frame: Frame) -> bytes:
-        """Return the packet of one frame (int16, 960 samples, contiguous)."""
+        """Return the packet of one frame (int16, 960 samples, contiguous). Raises OpusError once closed."""
+        if self._state is None:
+            raise OpusError("the encoder is closed")
         size = _check(
             self._lib,
             self._lib.opus_encode(
@@ -100,10 +100,10 @@ class Decoder:
             self._lib.opus_decoder_destroy(state)
 
     def _decode(self, packet: bytes | None, samples: int, *, fec: bool) -> NDArray[np.int16]:
+        if self._state is None:
+            raise OpusError("the decoder is closed")
         size = len(packet) if packet is not None else 0
-        count = self._lib.opus_decode(
-            self._state, packet, size, self._samples.ctypes.data, samples, int(fec)
-        )
+        count = self._lib.opus_decode(self._state, packet, size, self._samples.ctypes.data, samples, int(fec))
         return self._samples[: _check(self._lib, count)].copy()
 
 

@@ -136,6 +136,4 @@ class Closed(Struct, frozen=True):
     call_id: str
 
 
-Happening = (
-    OfferReady | AnswerReady | ReofferReady | ReofferAnswered | AudioUp | MediaLost | Failed | Closed
-)
+Happening = OfferReady | AnswerReady | ReofferReady | ReofferAnswered | AudioUp | MediaLost | Failed | Closed

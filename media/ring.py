@@ -20,7 +20,9 @@ class Ring:
 
     def __init__(self, capacity: int, prefill: int = 0) -> None:
         if capacity < 2 or not 0 <= prefill <= capacity:
-            raise ValueError(f"a ring needs 0 <= prefill <= capacity and capacity >= 2: {prefill}, {capacity}")
+            raise ValueError(
+                f"a ring needs 0 <= prefill <= capacity and capacity >= 2: {prefill}, {capacity}"
+            )
         self.dropped = 0
         self.underruns = 0
         self._capacity = capacity

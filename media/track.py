@@ -6,6 +6,7 @@ It hands aiortc ready Opus packets, which spares aiortc's own encoder, resampler
 import asyncio
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
@@ -29,12 +30,12 @@ class OutgoingTrack(MediaStreamTrack):
         self._due: float | None = None
         self._timestamp = 0
 
-    async def recv(self) -> Packet:
+    async def recv(self) -> "Packet[Any]":
         """Return the next packet when it is due. Raises MediaStreamError once stopped."""
         await self._wait()
         if self.readyState != "live":
             raise MediaStreamError
-        packet = Packet(self._encoder.encode(self._read()))
+        packet: Packet[Any] = Packet(self._encoder.encode(self._read()))
         packet.pts = self._timestamp
         packet.time_base = _TIME_BASE
         self._timestamp += FRAME_SAMPLES

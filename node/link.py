@@ -127,7 +127,8 @@ class Link:
                     if not first.done():
                         first.set_result(None)
                     await self._serve(socket)
-                    log.info("connection to the hub lost, connecting again")
+                    if not self._closing:
+                        log.info("connection to the hub lost, connecting again")
         except _EndedError as ended:
             reason = ended.reason
         except _UNREACHABLE:

@@ -113,9 +113,9 @@ def hub_url(data: Path) -> str:
         raise ConfigError(f"no hub has run with the data folder {data}; start one first") from None
 
 
-def connection_string(data: Path) -> str:
+def connection_string(data: Path, environ: Mapping[str, str] = os.environ) -> str:
     """Return the connection string in ACS form; raises ConfigError if no hub ever ran with `data`."""
-    return format_connection_string(hub_url(data), access_key(data))
+    return format_connection_string(hub_url(data), access_key(data, environ))
 
 
 def format_connection_string(url: str, key: str) -> str:

@@ -1,0 +1,266 @@
+"""Carry out media orders: one peer connection per call, sources and sinks attached to calls.
+
+A path that does not come up is MediaLost, like one that breaks; Failed is an order that could not be carried
+out. A candidate that cannot be used is logged and ignored: the others may do.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from aiortc import RTCIceServer
+from msgspec import Struct
+
+from media.audio import Sink, Source
+from media.ends import Ends
+from media.orders import (
+    AddCandidate,
+    AnswerReady,
+    AnswerReoffer,
+    ApplyAnswer,
+    AudioUp,
+    Close,
+    Closed,
+    Failed,
+    Happening,
+    MakeAnswer,
+    MakeOffer,
+    MediaLost,
+    Mute,
+    OfferReady,
+    Order,
+    ReofferAnswered,
+    ReofferReady,
+    SetHold,
+    TakeOver,
+)
+from media.peer import Peer
+from media.stats import Stats
+
+_log = logging.getLogger("callnode.media")
+
+_MAX_EARLY_CANDIDATES = 64
+_REMEMBERED_CALLS = 256  # closed ones, whose late orders are ignored
+
+
+class IceServer(Struct, frozen=True):
+    """A STUN or TURN server, as in W3C RTCIceServer."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = ""
+
+    def __repr__(self) -> str:
+        return f"IceServer(urls={self.urls!r})"
+
+
+class Engine:
+    """Own the media of all calls of an endpoint; `happened` is called on the event loop."""
+
+    def __init__(
+        self, happened: Callable[[Happening], None], *, ice_servers: Sequence[IceServer] = ()
+    ) -> None:
+        self._happened = happened
+        self._ice_servers = [
+            RTCIceServer(list(server.urls), server.username or None, server.credential or None)
+            for server in ice_servers
+        ]
+        self._legs: dict[str, _Leg] = {}
+        self._closed: deque[str] = deque(maxlen=_REMEMBERED_CALLS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = False
+
+    def carry_out(self, order: Order) -> None:
+        """Accept an order; those of one call are carried out one after the other."""
+        leg = self._leg(order.call_id)
+        if leg is None:
+            return
+        match order:
+            case Mute(outgoing=outgoing, incoming=incoming):
+                leg.ends.muted, leg.ends.incoming_muted = outgoing, incoming
+            case TakeOver(old=old):
+                leg.takes_over = old
+                leg.ends.waiting = True
+                if leg.audio_up:
+                    self._take_over(leg)
+            case Close(call_id):
+                self._detach(leg)
+                del self._legs[call_id]
+                self._closed.append(call_id)
+                leg.orders.clear()
+                self._enqueue(leg, order)
+            case _:
+                self._enqueue(leg, order)
+
+    def set_source(self, call_id: str, source: Source | None) -> None:
+        """Say this source into a call, from now or from its beginning; None is silence."""
+        leg = self._leg(call_id)
+        if leg is not None:
+            leg.ends.set_source(source)
+        elif source is not None:
+            source.close()
+
+    def set_sink(self, call_id: str, sink: Sink | None) -> None:
+        """Let this sink hear a call, from now or from its beginning; None is nobody."""
+        leg = self._leg(call_id)
+        if leg is not None:
+            leg.ends.set_sink(sink)
+        elif sink is not None:
+            sink.close()
+
+    def stats(self, call_id: str) -> Stats | None:
+        """Return the figures of a call, or None when it has no peer connection."""
+        leg = self._legs.get(call_id)
+        return leg.peer.stats() if leg is not None and leg.peer is not None else None
+
+    async def close(self) -> None:
+        """Close every call and wait until nothing of them is left."""
+        for call_id in list(self._legs):
+            self.carry_out(Close(call_id))
+        self._ended = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _leg(self, call_id: str) -> "_Leg | None":
+        if call_id not in self._legs:
+            if self._ended or call_id in self._closed:
+                return None
+            self._legs[call_id] = _Leg(call_id)
+        return self._legs[call_id]
+
+    def _enqueue(self, leg: "_Leg", order: Order) -> None:
+        leg.orders.append(order)
+        if not leg.working:
+            leg.working = True
+            task = asyncio.create_task(self._work(leg), name=f"media of {leg.call_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, leg: "_Leg") -> None:
+        while leg.orders:
+            order = leg.orders.popleft()
+            try:
+                await self._carry_out(leg, order)
+            except Exception as error:
+                what = f"{type(order).__name__}: {type(error).__name__}: {str(error)[:120]}"
+                _log.warning("an order failed, call %s: %s", leg.call_id, what)
+                if not isinstance(order, AddCandidate):
+                    self._tell(Failed(leg.call_id, what))
+        leg.working = False
+
+    async def _carry_out(self, leg: "_Leg", order: Order) -> None:
+        match order:
+            case MakeOffer(call_id):
+                self._tell(OfferReady(call_id, await self._open(leg).offer()))
+            case MakeAnswer(call_id, sdp):
+                self._tell(AnswerReady(call_id, await self._open(leg).answer(sdp)))
+                await leg.add_early_candidates()
+            case ApplyAnswer(call_id, sdp):
+                reoffer = await leg.opened.apply_answer(sdp)
+                await leg.add_early_candidates()
+                if reoffer is not None:
+                    self._tell(ReofferReady(call_id, reoffer))
+            case AnswerReoffer(call_id, sdp):
+                self._tell(ReofferAnswered(call_id, await leg.opened.answer(sdp)))
+            case AddCandidate():
+                await leg.add_candidate(order)
+            case SetHold():
+                await self._hold(leg, order)
+            case Close(call_id):
+                if leg.peer is not None:
+                    await leg.peer.close()
+                self._tell(Closed(call_id))
+            case Mute() | TakeOver():
+                pass  # done when they came
+
+    def _open(self, leg: "_Leg") -> Peer:
+        if leg.peer is not None:
+            raise ValueError("the call has a peer connection already")
+        leg.peer = Peer(
+            leg.ends,
+            self._ice_servers,
+            lambda: self._audio_up(leg),
+            lambda: self._tell(MediaLost(leg.call_id)),
+        )
+        return leg.peer
+
+    async def _hold(self, leg: "_Leg", order: SetHold) -> None:
+        leg.ends.local_hold, leg.ends.remote_hold = order.local, order.remote
+        if order.offerer:
+            direction = _DIRECTIONS[order.local, order.remote]
+            reoffer = await leg.opened.redirect(direction)
+            if reoffer is not None:
+                self._tell(ReofferReady(leg.call_id, reoffer))
+
+    def _audio_up(self, leg: "_Leg") -> None:
+        leg.audio_up = True
+        if leg.takes_over is not None:
+            self._take_over(leg)
+        self._tell(AudioUp(leg.call_id))
+
+    def _take_over(self, leg: "_Leg") -> None:
+        old = self._legs.get(leg.takes_over or "")
+        if old is not None:
+            old.ends.move_to(leg.ends)
+        leg.took_over, leg.takes_over = leg.takes_over, None
+        leg.ends.waiting = False
+
+    def _detach(self, leg: "_Leg") -> None:
+        """Part a call from its source and sink at once: back to where they came from, or on, or closed."""
+        heir = self._legs.get(leg.took_over or "")
+        if heir is None:
+            heir = next((other for other in self._legs.values() if other.takes_over == leg.call_id), None)
+        if heir is not None:
+            leg.ends.move_to(heir.ends)
+        leg.ends.close()
+        leg.takes_over = leg.took_over = None
+
+    def _tell(self, happening: Happening) -> None:
+        try:
+            self._happened(happening)
+        except Exception:
+            _log.exception("the listener failed on %s", type(happening).__name__)
+
+
+_DIRECTIONS = {
+    (False, False): "sendrecv",
+    (True, False): "sendonly",
+    (False, True): "recvonly",
+    (True, True): "inactive",
+}
+
+
+class _Leg:
+    """A call as the engine sees it."""
+
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
+        self.ends = Ends()
+        self.peer: Peer | None = None
+        self.orders: deque[Order] = deque()
+        self.working = False
+        self.audio_up = False
+        self.takes_over: str | None = None  # the call whose ends it is to get
+        self.took_over: str | None = None  # the call whose ends it got
+        self.early: list[AddCandidate] = []
+
+    @property
+    def opened(self) -> Peer:
+        if self.peer is None:
+            raise ValueError("the call has no peer connection")
+        return self.peer
+
+    async def add_candidate(self, order: AddCandidate) -> None:
+        if self.peer is not None and self.peer.described:
+            await self.peer.add_candidate(order.candidate, order.sdp_mid, order.sdp_mline_index)
+        elif len(self.early) < _MAX_EARLY_CANDIDATES:
+            self.early.append(order)
+
+    async def add_early_candidates(self) -> None:
+        early, self.early = self.early, []
+        for order in early:
+            try:
+                await self.add_candidate(order)
+            except Exception as error:
+                _log.warning("an unusable candidate is ignored, call %s: %s", self.call_id, error)

@@ -1,0 +1,179 @@
+"""The voicemail recorder: crash-safe Ogg Opus, its duration and waveform, repair and export."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame, level_dbfs
+from media.sink import AudioWriter, FileSink, sync
+from media.source import decode
+
+log = logging.getLogger("callnode.media.recorder")
+
+SOUND_DBFS = -45.0
+SOUND_SECONDS = 0.3
+
+
+class Profile:
+    """What is known of a recording without keeping it: how long it is, its waveform, whether it holds sound.
+
+    `heard_speech` is energy-based: in all at least 0.3 s of 20 ms frames are above -45 dBFS RMS. A click or a
+    quiet room is below it; music, or any other sound, counts too.
+    """
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._loud = 0
+        self._peaks: list[int] = []
+
+    def add(self, frame: Frame) -> None:
+        """Take the next frame into account."""
+        self._samples += len(frame)
+        self._loud += len(frame) if level_dbfs(frame) > SOUND_DBFS else 0
+        self._peaks.append(max(int(frame.max()), -int(frame.min())))
+
+    @property
+    def duration(self) -> float:
+        """Seconds of sound, counted in samples."""
+        return self._samples / SAMPLE_RATE
+
+    @property
+    def heard_speech(self) -> bool:
+        """Whether enough of it is loud enough to be a message."""
+        return self._loud >= SOUND_SECONDS * SAMPLE_RATE
+
+    def peaks(self, count: int) -> list[int]:
+        """Return the waveform as `count` peaks of 0 to 255, evenly spread over the duration."""
+        if not self._peaks:
+            return [0] * count
+        peaks = np.array(self._peaks)
+        edges = np.arange(count) * len(peaks) // count
+        tops = np.maximum.reduceat(peaks, edges)
+        return [int(top) * 255 // 32768 for top in tops]
+
+
+class OggRecorder(FileSink):
+    """Record a message into `part`: Ogg Opus, mono, 48 kHz, 32 kbit/s, playable at any moment.
+
+    A process killed at any time loses less than a second. `finish` gives the file its final name; `tags` are
+    its metadata, such as title and artist. Raises OSError when `part` cannot be made.
+    """
+
+    def __init__(self, part: Path, *, tags: Mapping[str, str] | None = None) -> None:
+        super().__init__(part, suffix=".ogg", tags=tags)
+        self._profile = Profile()
+
+    def write(self, frame: Frame) -> None:
+        """Take a frame; it is on its way to the disk within 0.2 s."""
+        if not self._closed:
+            self._profile.add(frame)
+        super().write(frame)
+
+    @property
+    def heard_speech(self) -> bool:
+        """Whether the message holds any sound, as in Profile."""
+        return self._profile.heard_speech
+
+    def peaks(self, count: int) -> list[int]:
+        """Return the waveform as `count` peaks of 0 to 255."""
+        return self._profile.peaks(count)
+
+    def finish(self, final: Path) -> None:
+        """Close, and give the recording its final name in one step; raises OSError if that fails.
+
+        Waits for the disk: call it from a worker thread where a loop must not wait.
+        """
+        self.close()
+        self.path.replace(final)
+        sync(final.parent)
+
+
+def profile(path: Path) -> Profile:
+    """Return the profile of a recorded file; raises OSError, with its name, if it cannot be read."""
+    found = Profile()
+    rest: NDArray[np.int16] = np.zeros(0, np.int16)
+    with closing(decode(path)) as chunks:
+        for chunk in chunks:
+            rest = np.concatenate((rest, chunk))
+            whole = len(rest) // FRAME_SAMPLES * FRAME_SAMPLES
+            for frame in rest[:whole].reshape(-1, FRAME_SAMPLES):
+                found.add(frame)
+            rest = rest[whole:]
+    if len(rest):
+        found.add(rest)
+    return found
+
+
+def repair(part: Path, final: Path) -> float | None:
+    """Make a playable file of a part that a crash left, and return its duration in seconds.
+
+    The part is gone afterwards. If no sound is in it, it is kept with `.bad` added to its name, and None is
+    returned. Cut off by another crash, it can be run again. Raises OSError, with the part as it was, if the
+    part is missing or the disk fails.
+    """
+    part.open("rb").close()
+    try:
+        duration = profile(part).duration
+    except OSError as error:
+        log.warning("%s", error)
+        duration = 0.0
+    if duration == 0.0:
+        part.replace(part.with_name(part.name + ".bad"))
+        return None
+    whole = final.with_name(final.name + ".repair")
+    try:
+        _copy(part, whole)
+        sync(whole)
+        whole.replace(final)
+    except FFmpegError as error:
+        raise OSError(error.errno, f"cannot write sound: {error.strerror}", str(whole)) from error
+    finally:
+        whole.unlink(missing_ok=True)
+    sync(final.parent)
+    part.unlink()
+    return duration
+
+
+def _copy(part: Path, whole: Path) -> None:
+    with av.open(str(part)) as source, av.open(str(whole), "w", format="ogg") as target:
+        recorded = source.streams.audio[0]
+        stream = target.add_stream_from_template(recorded)
+        target.metadata.update({**source.metadata, **recorded.metadata})
+        packets = source.demux(recorded)
+        while (packet := _next(packets)) is not None:
+            packet.stream = stream
+            target.mux(packet)
+
+
+def _next(packets: "Iterator[av.Packet[AudioStream]]") -> "av.Packet[AudioStream] | None":
+    """Return the next packet with sound in it, None at the end or where the part breaks off."""
+    try:
+        return next((packet for packet in packets if packet.dts is not None), None)
+    except FFmpegError:
+        return None
+
+
+def export(source: Path, target: Path) -> None:
+    """Write a recording as another kind of file: WAV, FLAC, MP3 or Ogg Opus, by the suffix of `target`.
+
+    Raises ValueError for another suffix, OSError when one of the files cannot be read or written; a half
+    written target is removed.
+    """
+    with closing(decode(source)) as chunks:
+        writer = AudioWriter(target, tags=chunks.tags)
+        try:
+            for chunk in chunks:
+                writer.write(chunk)
+            writer.close()
+        except OSError:
+            with suppress(OSError):
+                writer.close()
+            target.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,184 @@
+"""What all REST endpoints share: who asks, bodies, errors; and a user's own settings and history."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from signaling import auth
+from signaling.accounts import Accounts
+from signaling.auth import UnauthorizedError
+from signaling.history import History
+from signaling.messages import OutcomeKind, Party, Right
+from signaling.reasons import Reason
+from signaling.settings import Settings, ToPerson
+from signaling.store import Account, HistoryEntry, Utc
+from signaling.tokens import InvalidTokenError
+
+T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MAX_BODY = 64 * 1024
+
+_log = logging.getLogger("callnode.hub.rest")
+
+
+class RestError(Exception):
+    """A request that is refused: HTTP status, code in a word, a sentence that says what to do."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def not_found() -> RestError:
+    """Return the same refusal for what is not there and for what is another's."""
+    return RestError(404, "NotFound", "there is nothing of yours here")
+
+
+def bad_request(message: str) -> RestError:
+    """Return a refusal that says what to change."""
+    return RestError(400, "BadRequest", message)
+
+
+def reply(value: object, status: int = 200) -> web.Response:
+    """Return a JSON response."""
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """Return the value in a JSON body; raises RestError 400 with the decoder's sentence."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the JSON body does not fit: {error}") from None
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what goes wrong into {"error": {"code", "message"}}."""
+    try:
+        return await handler(request)
+    except RestError as error:
+        return _error(error.status, error.code, str(error))
+    except UnauthorizedError as error:
+        return _error(401, "Unauthorized", str(error), {"WWW-Authenticate": "HMAC-SHA256, Bearer"})
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return _error(error.status, error.reason.replace(" ", ""), error.text or error.reason, allow)
+    except Exception:
+        _log.exception("%s failed", request.method)
+        return _error(500, "InternalError", "something failed inside; the hub's log says what")
+
+
+def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    response = reply({"error": {"code": code, "message": message}}, status)
+    response.headers.update(headers or {})
+    return response
+
+
+class Gate:
+    """Find out who asks."""
+
+    def __init__(self, accounts: Accounts, access_key: bytes) -> None:
+        self._accounts = accounts
+        self._key = access_key
+
+    async def admin(self, request: web.Request) -> bytes:
+        """Return the body of a request that is signed with the access key; raises UnauthorizedError."""
+        body = await request.read()
+        auth.verify(request.method, request.raw_path, request.headers, body, self._key)
+        return body
+
+    def user(self, request: web.Request, right: Right | None = None) -> Account:
+        """Return whose token a request bears; raises UnauthorizedError or RestError 403."""
+        try:
+            grant = self._accounts.authorise(auth.bearer(request.headers))
+        except InvalidTokenError as error:
+            raise UnauthorizedError(str(error)) from None
+        if right is not None and right not in grant.rights:
+            raise RestError(403, "Forbidden", f"the token does not grant {right}")
+        account = self._accounts.get(grant.raw_id)
+        if account is None:
+            raise UnauthorizedError("the user was deleted")
+        return account
+
+
+class CallSummary(Struct, frozen=True):
+    """A call as the history shows it to one of its parties."""
+
+    call_id: str
+    caller: Party
+    callee: Party
+    transferor: Party | None
+    kind: OutcomeKind | None
+    placed_at: Utc
+    answered_at: Utc | None
+    ended_at: Utc
+    reason: Reason
+
+
+class UserApi:
+    """A user's own settings and history."""
+
+    def __init__(self, gate: Gate, accounts: Accounts, history: History) -> None:
+        self._gate = gate
+        self._accounts = accounts
+        self._history = history
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes."""
+        return [
+            web.get("/v1/settings", self.get_settings),
+            web.put("/v1/settings", self.put_settings),
+            web.get("/v1/history", self.get_history),
+        ]
+
+    async def get_settings(self, request: web.Request) -> web.Response:
+        """Return the caller's settings."""
+        return reply(self._gate.user(request).user.settings)
+
+    async def put_settings(self, request: web.Request) -> web.Response:
+        """Replace the caller's settings as a whole."""
+        self._gate.user(request)
+        settings = decode(await request.read(), Settings)
+        account = self._gate.user(request)
+        for rule in (settings.forwarding, settings.unanswered, settings.declined, settings.busy):
+            if isinstance(rule, ToPerson) and self._accounts.find(rule.identifier) is None:
+                raise bad_request(f"there is no user {rule.identifier}")
+        return reply((await self._accounts.set_settings(account, settings)).user.settings)
+
+    async def get_history(self, request: web.Request) -> web.Response:
+        """Return the caller's latest calls, newest first; `limit` 1 to 500, default 50."""
+        account = self._gate.user(request)
+        try:
+            limit = msgspec.convert(
+                request.query.get("limit", "50"), Annotated[int, Meta(ge=1, le=500)], strict=False
+            )
+        except msgspec.ValidationError:
+            raise bad_request("limit is a number from 1 to 500") from None
+        entries = await self._history.of(account.user.raw_id, limit)
+        return reply({"calls": [self._summary(entry) for entry in entries]})
+
+    def _summary(self, entry: HistoryEntry) -> CallSummary:
+        return CallSummary(
+            entry.call_id,
+            self._party(entry.caller),
+            self._party(entry.callee),
+            None if entry.transferor is None else self._party(entry.transferor),
+            entry.kind,
+            entry.placed_at,
+            entry.answered_at,
+            entry.ended_at,
+            entry.reason,
+        )
+
+    def _party(self, raw_id: str) -> Party:
+        account = self._accounts.get(raw_id)
+        return Party(raw_id, account.user.display_name, account.user.name) if account else Party(raw_id)

@@ -1,0 +1,196 @@
+"""The hub as a process: one core, one pump, one timer; WebSocket and REST around it."""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import assert_never
+
+from aiohttp import web
+
+from signaling.accounts import Accounts
+from signaling.agents import Agents
+from signaling.blobs import FolderBlobs
+from signaling.config import Config, format_connection_string, publish
+from signaling.connection import SESSION_ENDED
+from signaling.history import History
+from signaling.hub import Deliver, Drop, Hub, Input, Record, Tick, UserChanged, UserRemoved
+from signaling.identity import IdentityApi
+from signaling.mailbox import MailboxApi
+from signaling.messages import Error, MailboxChanged
+from signaling.reasons import INTERNAL
+from signaling.rest import MAX_BODY, Gate, UserApi, errors, reply
+from signaling.sessions import Session, Sessions
+from signaling.settings import User
+from signaling.sql import SqlStore
+from signaling.tokens import Tokens
+
+AGENT_PATH = "/v1/agent"
+SHUTDOWN_SECONDS = 0.5
+
+_log = logging.getLogger("callnode.hub")
+
+
+async def serve(config: Config, *, ready: Callable[[str], None]) -> None:
+    """Run a hub until cancelled; calls `ready` with its URL once it accepts connections."""
+    async with HubServer(config) as server:
+        ready(server.url)
+        await asyncio.get_running_loop().create_future()
+
+
+class Core:
+    """Drive the pure hub: hand it inputs, carry out its outputs, wake it at its deadline."""
+
+    def __init__(self, history: History) -> None:
+        self.hub = Hub(secrets.token_urlsafe)
+        self.sessions = Sessions(self.feed)
+        self._history = history
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def feed(self, what: Input) -> None:
+        """Hand one input to the core; returns when everything it makes necessary is queued."""
+        if self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            outputs = self.hub.handle(what, loop.time())
+        except Exception:
+            # A bug of ours must not take the other calls with it.
+            _log.exception("the hub failed on %s", type(what).__name__)
+            if session := self.sessions.get(getattr(what, "session", "")):
+                session.deliver(Error(INTERNAL))
+            outputs = []
+        for output in outputs:
+            match output:
+                case Deliver(session_id, message):
+                    if session := self.sessions.get(session_id):
+                        session.deliver(message)
+                case Drop(session_id, reason):
+                    if session := self.sessions.get(session_id):
+                        self.sessions.end(session, reason, SESSION_ENDED)
+                case Record(record):
+                    self._history.add(record)
+                case _:
+                    assert_never(output)
+        self._rearm(loop)
+
+    def changed(self, user: User) -> None:
+        """Tell the core of a new or changed user."""
+        self.feed(UserChanged(user))
+
+    def revoked(self, raw_id: str) -> None:
+        """End the sessions of a user whose tokens are void."""
+        self.sessions.revoke(raw_id)
+
+    def removed(self, raw_id: str) -> None:
+        """End the sessions of a deleted user and forget it."""
+        self.sessions.revoke(raw_id)
+        self.feed(UserRemoved(raw_id))
+
+    def close(self) -> None:
+        """Let go of all timers; what is fed from now on is ignored."""
+        self._closed = True
+        self.sessions.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _rearm(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self.hub.deadline
+        self._timer = None if deadline is None else loop.call_at(deadline, self.feed, Tick())
+
+
+class HubServer:
+    """One hub, from `start` to `stop`; also an async context manager."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.url = ""
+
+    @property
+    def connection_string(self) -> str:
+        """Return the connection string in ACS form."""
+        return format_connection_string(self.url, self._config.access_key)
+
+    async def __aenter__(self) -> "HubServer":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Accept connections; raises OSError if the address is taken or not ours."""
+        async with AsyncExitStack() as stack:
+            listener = stack.enter_context(_listen(self._config.host, self._config.port))
+            self.url = self._config.url(listener.getsockname()[1])
+            self._blobs = FolderBlobs(self._config.data / "voicemail")
+            stack.callback(self._blobs.close)
+            self._store = await SqlStore.open(self._config.database)
+            stack.push_async_callback(self._store.close)
+            self._history = History(self._store)
+            stack.push_async_callback(self._history.close)
+            self._core = Core(self._history)
+            stack.callback(self._core.close)
+            application = await self._application()
+            runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            await web.SockSite(runner, listener).start()
+            stack.callback(self._agents.close)
+            publish(self._config.data, self.url)
+            self._stack = stack.pop_all()
+        _log.info("ready at %s", self.url)
+
+    async def stop(self) -> None:
+        """Close every socket so that agents come back, and let go of everything; takes 2 s at most."""
+        await self._stack.aclose()
+
+    async def _application(self) -> web.Application:
+        config, sessions = self._config, self._core.sessions
+        tokens = Tokens(config.key, self.url)
+        accounts = Accounts(self._store, tokens, self._core)
+        await accounts.load()
+        gate = Gate(accounts, config.key)
+        self._agents = Agents(accounts, sessions, self._core.feed, self._greet, config.origins | {self.url})
+        app = web.Application(middlewares=[errors], client_max_size=MAX_BODY)
+        app.router.add_get(AGENT_PATH, self._agents.serve)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_routes(IdentityApi(gate, accounts, tokens, self._blobs).routes())
+        app.router.add_routes(UserApi(gate, accounts, self._history).routes())
+        mailbox = MailboxApi(gate, accounts, self._store, self._blobs, self._mailbox_changed)
+        app.router.add_routes(mailbox.routes())
+        return app
+
+    async def _greet(self, session: Session) -> None:
+        counts = await self._store.counts(session.grant.raw_id)
+        session.deliver(MailboxChanged(counts.new, counts.saved))
+
+    async def _mailbox_changed(self, owner: str) -> None:
+        counts = await self._store.counts(owner)
+        for session in self._core.sessions.of(owner):
+            session.deliver(MailboxChanged(counts.new, counts.saved))
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return reply({"status": "ok"})
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        figures = {
+            "callnode_connections": len(self._agents),
+            "callnode_sessions": len(self._core.sessions),
+            "callnode_calls": len(self._core.hub.calls.all),
+        }
+        lines = [f"# TYPE {name} gauge\n{name} {value}\n" for name, value in figures.items()]
+        return web.Response(text="".join(lines))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(
+        host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return socket.create_server(address[:2], family=family, backlog=1024)

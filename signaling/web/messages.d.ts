@@ -1,0 +1,333 @@
+// Generated from signaling/messages.py by `python -m signaling.schema`.
+
+/** Take up a session again: its id, its secret, and the last hub message that was received. */
+export interface Resume {
+  session: string;
+  secret: string;
+  last_seq: number;
+}
+
+/** Open or resume a session; the first message on every connection, within 5 s. */
+export interface Hello {
+  type: "hello";
+  token: string;
+  display_name?: string;
+  version?: number;
+  resume?: Resume | null;
+  seq?: number;
+}
+
+/** Replace the session's token by a fresh one of the same user. */
+export interface TokenRefresh {
+  type: "token.refresh";
+  token: string;
+  seq?: number;
+}
+
+/** Ask for a pong; acknowledges hub messages up to `ack`. */
+export interface Ping {
+  type: "ping";
+  ack?: number;
+  seq?: number;
+}
+
+/** End the session for good: its calls end, nothing waits for a resume. */
+export interface Bye {
+  type: "bye";
+  seq?: number;
+}
+
+/** What an application sends along with a call or transfer (ACS CustomContext). */
+export interface CustomContext {
+  user_to_user?: string;
+  voip_headers?: Record<string, string>;
+}
+
+/** Place a call under an id the caller mints; for a call.originate, under its ids. */
+export interface CallPlace {
+  type: "call.place";
+  call_id: string;
+  target: string;
+  sdp: string;
+  transfer_id?: string | null;
+  custom_context?: CustomContext | null;
+  seq?: number;
+}
+
+/** Tell that this device alerts its user. */
+export interface CallRinging {
+  type: "call.ringing";
+  call_id: string;
+  seq?: number;
+}
+
+/** Accept an incoming call; the first device wins. */
+export interface CallAnswer {
+  type: "call.answer";
+  call_id: string;
+  sdp: string;
+  seq?: number;
+}
+
+/** Tell that the first audio of the other end was decoded. */
+export interface CallUp {
+  type: "call.up";
+  call_id: string;
+  seq?: number;
+}
+
+/** Cancel, decline or hang up, whichever the call's state makes of it. */
+export interface CallEnd {
+  type: "call.end";
+  call_id: string;
+  cause?: "busy" | "declined" | "failed" | "hangup" | "media_lost" | "no_media";
+  seq?: number;
+}
+
+/** One trickled ICE candidate (W3C RTCIceCandidateInit). */
+export interface Candidate {
+  candidate: string;
+  sdp_mid?: string | null;
+  sdp_mline_index?: number | null;
+}
+
+/** Trickle one ICE candidate to the other end; None ends the candidates. */
+export interface CallCandidate {
+  type: "call.candidate";
+  call_id: string;
+  candidate: Candidate | null;
+  seq?: number;
+}
+
+/** Renegotiate media. Only the caller offers; the callee asks by `call.hold` (no glare). */
+export interface CallUpdate {
+  type: "call.update";
+  call_id: string;
+  kind: "answer" | "offer";
+  sdp: string;
+  seq?: number;
+}
+
+/** Tell the other end that this end holds, or no longer holds, the call. */
+export interface CallHold {
+  type: "call.hold";
+  call_id: string;
+  on: boolean;
+  seq?: number;
+}
+
+/** Transfer to a person, who rings. */
+export interface ParticipantTarget {
+  kind: "participant";
+  identifier: string;
+}
+
+/** Transfer to the far end of another call of the transferor. */
+export interface CallTarget {
+  kind: "call";
+  call_id: string;
+}
+
+/** Transfer to a person's mailbox; the person does not ring. */
+export interface VoicemailTarget {
+  kind: "voicemail";
+  identifier: string;
+}
+
+/** Ask to transfer the other end of a call (spec §4). */
+export interface TransferRequest {
+  type: "transfer.request";
+  transfer_id: string;
+  call_id: string;
+  target: ParticipantTarget | CallTarget | VoicemailTarget;
+  disable_forwarding_and_unanswered?: boolean;
+  ring_target?: boolean;
+  hang_up_when_transferred?: boolean;
+  custom_context?: CustomContext | null;
+  seq?: number;
+}
+
+/** Call off a transfer that is under way. */
+export interface TransferCancel {
+  type: "transfer.cancel";
+  transfer_id: string;
+  seq?: number;
+}
+
+/** Refuse, as the transferee, the call.originate of a transfer. */
+export interface TransferDecline {
+  type: "transfer.decline";
+  transfer_id: string;
+  seq?: number;
+}
+
+/** A person as others see them: raw id, display name, short name. */
+export interface Party {
+  raw_id: string;
+  display_name?: string;
+  name?: string;
+}
+
+/** Answer a hello: who you are, what you may do, and whether the session was resumed. */
+export interface Welcome {
+  type: "welcome";
+  session: string;
+  secret: string;
+  me: Party;
+  rights: ("transfer" | "voicemail" | "voip" | "voip.join")[];
+  resumed?: boolean;
+  last_seq?: number;
+  seq?: number;
+}
+
+/** Answer a ping; acknowledges client messages up to `ack`. */
+export interface Pong {
+  type: "pong";
+  ack?: number;
+  seq?: number;
+}
+
+/** One reason: ACS code and sub code, a sentence for people, and how to count it. */
+export interface Reason {
+  code: number;
+  sub_code: number;
+  message?: string;
+  category?: "ExpectedError" | "Success" | "UnexpectedClientError" | "UnexpectedServerError";
+}
+
+/** Refuse a message; the connection lives on. `about` names its type or call. */
+export interface Error {
+  type: "error";
+  reason: Reason;
+  about?: string;
+  seq?: number;
+}
+
+/** Close the session for good: token invalid, user deleted, or hub stopping. */
+export interface SessionEnd {
+  type: "session.end";
+  reason: Reason;
+  seq?: number;
+}
+
+/** Ring. With `replaces`, answer at once in the place of that call; with `mailbox`, record for it. */
+export interface CallIncoming {
+  type: "call.incoming";
+  call_id: string;
+  caller: Party;
+  sdp: string;
+  transferor?: Party | null;
+  forwarded_from?: Party | null;
+  custom_context?: CustomContext | null;
+  replaces?: string | null;
+  mailbox?: Party | null;
+  seq?: number;
+}
+
+/** Tell the caller that a device rings, or where the call was sent on to. */
+export interface CallProgress {
+  type: "call.progress";
+  call_id: string;
+  progress: "forwarded" | "ringing" | "trying" | "voicemail";
+  party: Party;
+  seq?: number;
+}
+
+/** Who or what answered a transfer, and over which forwards. */
+export interface Outcome {
+  kind: "call" | "forwarded" | "participant" | "voicemail";
+  party: Party;
+  via?: string[];
+}
+
+/** Give the caller the answer and who answered. */
+export interface CallAnswered {
+  type: "call.answered";
+  call_id: string;
+  sdp: string;
+  outcome: Outcome;
+  seq?: number;
+}
+
+/** Tell both ends that audio is heard at both. */
+export interface CallConnected {
+  type: "call.connected";
+  call_id: string;
+  seq?: number;
+}
+
+/** End a leg, or stop it ringing; sent once per leg. */
+export interface CallEnded {
+  type: "call.ended";
+  call_id: string;
+  reason: Reason;
+  seq?: number;
+}
+
+/** Order the transferee to place a call that takes over from `replaces` once it has audio. */
+export interface CallOriginate {
+  type: "call.originate";
+  call_id: string;
+  transfer_id: string;
+  replaces: string;
+  target: Party;
+  kind: "call" | "forwarded" | "participant" | "voicemail";
+  transferor: Party;
+  custom_context?: CustomContext | null;
+  seq?: number;
+}
+
+/** Tell the transferor how the transfer stands; Transferred and Failed are final. */
+export interface TransferUpdate {
+  type: "transfer.update";
+  transfer_id: string;
+  call_id: string;
+  state: "Failed" | "Transferred" | "Transferring";
+  progress?: "forwarded" | "ringing" | "trying" | "voicemail" | null;
+  error?: Reason | null;
+  outcome?: Outcome | null;
+  new_call_id?: string | null;
+  seq?: number;
+}
+
+/** Tell the owner's agents how many messages wait (RFC 3842 counts). */
+export interface MailboxChanged {
+  type: "mailbox.changed";
+  new: number;
+  saved: number;
+  seq?: number;
+}
+
+export type ClientMessage =
+  | Hello
+  | TokenRefresh
+  | Ping
+  | Bye
+  | CallPlace
+  | CallRinging
+  | CallAnswer
+  | CallUp
+  | CallEnd
+  | CallCandidate
+  | CallUpdate
+  | CallHold
+  | TransferRequest
+  | TransferCancel
+  | TransferDecline;
+
+export type HubMessage =
+  | Welcome
+  | Pong
+  | Error
+  | SessionEnd
+  | CallIncoming
+  | CallProgress
+  | CallAnswered
+  | CallConnected
+  | CallEnded
+  | CallCandidate
+  | CallUpdate
+  | CallHold
+  | CallOriginate
+  | TransferUpdate
+  | MailboxChanged;

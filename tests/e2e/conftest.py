@@ -1,0 +1,25 @@
+"""A real hub and whoever a test needs on it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from signaling.config import load_config
+from signaling.server import HubServer
+from tests.e2e.people import People
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[HubServer]:
+    async with HubServer(load_config(tmp_path / "hub", environ={})) as server:
+        yield server
+
+
+@pytest.fixture
+async def people(hub: HubServer) -> AsyncIterator[People]:
+    async with aiohttp.ClientSession() as http:
+        people = People(hub, http)
+        yield people
+        await people.close()

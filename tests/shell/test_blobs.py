@@ -1,0 +1,84 @@
+"""A blob is there whole or not at all."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from signaling.blobs import FolderBlobs, TooLargeError
+
+pytestmark = pytest.mark.shell
+
+OWNER = "8:acs:../../x"
+
+
+@pytest.fixture
+async def blobs(tmp_path: Path) -> AsyncIterator[FolderBlobs]:
+    opened = FolderBlobs(tmp_path / "blobs")
+    yield opened
+    opened.close()
+
+
+async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def files(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+async def test_put_find_delete(blobs: FolderBlobs, tmp_path: Path) -> None:
+    await blobs.put(OWNER, "m1", chunks(b"ab", b"c"), 3)
+    path = await blobs.find(OWNER, "m1")
+    assert path is not None
+    assert path.read_bytes() == b"abc"
+    assert tmp_path / "blobs" in path.parents
+    assert await blobs.find("another", "m1") is None
+    await blobs.delete(OWNER, "m1")
+    await blobs.delete(OWNER, "m1")
+    assert await blobs.find(OWNER, "m1") is None
+    assert files(tmp_path) == []
+
+
+async def test_deleting_an_owner(blobs: FolderBlobs, tmp_path: Path) -> None:
+    for owner in (OWNER, "b"):
+        await blobs.put(owner, "m1", chunks(b"x"), 1)
+    await blobs.delete_owner(OWNER)
+    await blobs.delete_owner("nobody")
+    assert await blobs.find(OWNER, "m1") is None
+    assert await blobs.find("b", "m1") is not None
+
+
+async def test_too_large_keeps_nothing(blobs: FolderBlobs, tmp_path: Path) -> None:
+    with pytest.raises(TooLargeError):
+        await blobs.put(OWNER, "m1", chunks(b"ab", b"cd"), 3)
+    assert await blobs.find(OWNER, "m1") is None
+    assert files(tmp_path) == []
+
+
+async def test_a_writer_that_is_cancelled_keeps_nothing(blobs: FolderBlobs, tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"ab"
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+
+    task = asyncio.create_task(blobs.put(OWNER, "m1", endless(), 10))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await blobs.find(OWNER, "m1") is None
+    assert files(tmp_path) == []
+
+
+async def test_parts_of_a_crash_are_removed_at_start(tmp_path: Path) -> None:
+    folder = tmp_path / "blobs" / "someone"
+    folder.mkdir(parents=True)
+    (folder / "m1.0011.part").write_bytes(b"half")
+    (folder / "m2").write_bytes(b"whole")
+    FolderBlobs(tmp_path / "blobs").close()
+    assert [path.name for path in files(tmp_path)] == ["m2"]

@@ -1,0 +1,210 @@
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media import measure
+from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE
+from media.recorder import OggRecorder, Profile, export, profile, repair
+from media.source import ToneSource, decode, load
+from media.speech import beep, speech
+
+pytestmark = pytest.mark.shell
+
+# Records at the pace of a call and says how many frames it has handed over.
+CHILD = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from media.recorder import OggRecorder
+from media.speech import speech
+recorder = OggRecorder(Path(sys.argv[1]), tags={"title": "cut off"})
+sound = np.resize(speech("alice"), 3000 * 960).reshape(-1, 960)
+start = time.monotonic()
+for count, frame in enumerate(sound):
+    time.sleep(max(0.0, start + count * 0.02 - time.monotonic()))
+    recorder.write(frame)
+    print(count + 1, flush=True)
+"""
+
+# Records into a file that may not grow beyond 20 kB.
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from media.recorder import OggRecorder
+from media.speech import speech
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+recorder = OggRecorder(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for frame in np.resize(speech("alice"), 1000 * 960).reshape(-1, 960):
+    recorder.write(frame)
+recorder.finish(Path(sys.argv[2]))
+print(type(recorder.error).__name__, recorder.duration)
+"""
+
+
+def record(part: Path, samples: np.ndarray) -> OggRecorder:
+    recorder = OggRecorder(part, tags={"title": "message", "artist": "alice"})
+    for at in range(0, len(samples) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+        recorder.write(samples[at : at + FRAME_SAMPLES])
+    return recorder
+
+
+def test_a_message_is_whole_to_its_last_sample(tmp_path: Path) -> None:
+    part, final = tmp_path / "m.part", tmp_path / "m.ogg"
+    said = np.concatenate((speech("bob")[:240_000], beep()))  # the end is loud, so that its loss would show
+    recorder = record(part, said)
+    recorder.finish(final)
+    assert recorder.error is None and recorder.heard_speech
+    assert [path.name for path in tmp_path.iterdir()] == ["m.ogg"]
+    heard = load(final)
+    assert recorder.duration == len(heard) / SAMPLE_RATE == len(said) / SAMPLE_RATE
+    assert measure.correlation(heard, said) > 0.9
+    assert measure.level_dbfs(heard[-4800:]) == pytest.approx(measure.level_dbfs(said[-4800:]), abs=1.0)
+    assert {"title": "message", "artist": "alice"}.items() <= decode(final).tags.items()
+    found = profile(final)
+    assert (found.duration, found.heard_speech) == (recorder.duration, True)
+    assert np.max(np.abs(np.subtract(found.peaks(50), recorder.peaks(50)))) < 40
+
+
+def test_only_sound_counts_as_a_message(tmp_path: Path) -> None:
+    quiet = ToneSource(200.0, -55.0)
+    room = np.concatenate([quiet.read() for _ in range(100)])
+    click = np.zeros(48_000, np.int16)
+    click[1000:1100] = 20_000
+    for name, samples, expected in (
+        ("silence", np.zeros(48_000, np.int16), False),
+        ("room", room, False),
+        ("click", click, False),
+        ("word", np.concatenate((room, speech("alice")[:24_000])), True),
+    ):
+        recorder = record(tmp_path / f"{name}.part", samples)
+        recorder.close()
+        assert recorder.heard_speech is expected, name
+        assert profile(recorder.path).heard_speech is expected, name
+
+
+def test_peaks_follow_the_sound() -> None:
+    found = Profile()
+    assert found.peaks(3) == [0, 0, 0]
+    for value in (0, 0, 16384, -16384, 32767, -32768):
+        found.add(np.full(FRAME_SAMPLES, value, np.int16))
+    assert found.peaks(3) == [0, 127, 255]
+    assert found.peaks(12) == [0, 0, 0, 0, 127, 127, 127, 127, 254, 254, 255, 255]
+    assert found.peaks(1) == [255]
+
+
+def test_nothing_recorded_is_nothing(tmp_path: Path) -> None:
+    recorder = OggRecorder(tmp_path / "m.part")
+    recorder.close()
+    assert (recorder.duration, recorder.heard_speech, recorder.peaks(2)) == (0.0, False, [0, 0])
+    assert repair(tmp_path / "m.part", tmp_path / "m.ogg") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["m.part.bad"]
+
+
+def test_a_killed_recorder_loses_less_than_a_second(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    for turn in range(3):
+        part, final = tmp_path / f"{turn}.part", tmp_path / f"{turn}.ogg"
+        with subprocess.Popen([sys.executable, "-c", CHILD, str(part)], stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            wanted = chance.randrange(60, 200)
+            count = 0
+            while count < wanted:
+                count = int(child.stdout.readline())
+            child.send_signal(signal.SIGKILL)
+            count = int((child.stdout.read().split() or [count])[-1])
+        playable = len(load(part)) / SAMPLE_RATE
+        duration = repair(part, final)
+        assert duration is not None and not part.exists()
+        assert count * FRAME_SECONDS - 1.0 < duration <= (count + 1) * FRAME_SECONDS
+        assert playable == duration == len(load(final)) / SAMPLE_RATE
+        assert measure.correlation(load(final), speech("alice")) > 0.9
+        assert decode(final).tags["title"] == "cut off"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.ogg", "1.ogg", "2.ogg"]
+
+
+def test_a_part_cut_anywhere_is_repaired_or_put_aside(tmp_path: Path) -> None:
+    recorder = record(tmp_path / "whole", speech("carol"))
+    recorder.close()
+    whole = (tmp_path / "whole").read_bytes()
+    lengths = []
+    for size in (0, 1, 60, 400, len(whole) // 3, len(whole) // 2, len(whole) - 1):
+        part = tmp_path / f"{size}.part"
+        part.write_bytes(whole[:size])
+        duration = repair(part, tmp_path / f"{size}.ogg")
+        assert not part.exists()
+        assert (tmp_path / f"{size}.part.bad").exists() is (duration is None)
+        lengths.append(duration or 0.0)
+    assert lengths[:3] == [0.0, 0.0, 0.0]
+    assert lengths == sorted(lengths)
+    assert lengths[-1] > recorder.duration - 0.5
+    assert not list(tmp_path.glob("*.repair"))
+
+
+def test_a_part_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        repair(tmp_path / "m.part", tmp_path / "m.ogg")
+
+
+def test_a_repair_that_cannot_be_written_leaves_the_part(tmp_path: Path) -> None:
+    record(tmp_path / "m.part", speech("carol")).close()
+    with pytest.raises(OSError, match=r"m\.ogg"):
+        repair(tmp_path / "m.part", tmp_path / "no-such-folder" / "m.ogg")
+    assert repair(tmp_path / "m.part", tmp_path / "m.ogg") == pytest.approx(6.7, abs=0.05)
+
+
+def test_a_full_disk_is_told_and_what_was_recorded_stays(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path / "m.part"), str(tmp_path / "m.ogg")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    name, duration = done.stdout.split()
+    assert name == "OSError"
+    heard = load(tmp_path / "m.ogg")
+    assert 3.0 < len(heard) / SAMPLE_RATE <= float(duration) < 19.0
+    assert float(duration) - len(heard) / SAMPLE_RATE < 1.0
+    assert measure.correlation(heard, speech("alice")) > 0.9
+
+
+def test_a_disk_that_is_full_at_once_is_told(tmp_path: Path) -> None:
+    (tmp_path / "m.part").symlink_to("/dev/full")
+    recorder = record(tmp_path / "m.part", speech("alice"))
+    recorder.close()
+    assert recorder.error is not None and "No space left" in str(recorder.error)
+    recorder.write(SILENCE)
+
+
+def test_the_loop_is_not_held_up_by_encoding(tmp_path: Path) -> None:
+    here, all_threads = time.thread_time(), time.process_time()
+    recorder = record(tmp_path / "m.part", np.resize(speech("bob"), 60 * SAMPLE_RATE))
+    here = time.thread_time() - here
+    recorder.close()
+    assert here < (time.process_time() - all_threads) / 3  # measured: a tenth
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
+def test_a_message_can_be_exported(tmp_path: Path, suffix: str) -> None:
+    recorder = record(tmp_path / "m.part", speech("alice"))
+    recorder.finish(tmp_path / "m.ogg")
+    export(tmp_path / "m.ogg", tmp_path / f"out{suffix}")
+    heard = load(tmp_path / f"out{suffix}")
+    assert len(heard) / SAMPLE_RATE == pytest.approx(recorder.duration, abs=0.001)
+    assert measure.correlation(heard, speech("alice")) > 0.9
+    assert decode(tmp_path / f"out{suffix}").tags["title"] == "message"
+
+
+def test_an_export_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    record(tmp_path / "m.part", speech("alice")).finish(tmp_path / "m.ogg")
+    with pytest.raises(ValueError, match="must end in"):
+        export(tmp_path / "m.ogg", tmp_path / "out.doc")
+    with pytest.raises(OSError, match="missing"):
+        export(tmp_path / "missing.ogg", tmp_path / "out.wav")
+    (tmp_path / "full.wav").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        export(tmp_path / "m.ogg", tmp_path / "full.wav")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.ogg"]

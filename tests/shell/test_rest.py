@@ -1,0 +1,175 @@
+"""The hub's own REST: short names, aliases, settings, history, health."""
+
+import msgspec
+import pytest
+
+from signaling.messages import (
+    CallAnswer,
+    CallEnd,
+    CallEnded,
+    CallIncoming,
+    CallPlace,
+    CallProgress,
+)
+from signaling.reasons import DECLINED
+from signaling.settings import Settings, ToPerson
+from tests.shell.hub_client import Client
+
+pytestmark = pytest.mark.shell
+
+
+async def test_a_name_is_made_once(client: Client) -> None:
+    first, _ = await client.token("alice", display_name="Alice")
+    again, token = await client.token("alice")
+    assert first == again
+    assert (await client.join(token)).welcome.me.display_name == "Alice"
+    _, token = await client.token("alice", display_name="Alice B.", expires_in_minutes=60, transfer=False)
+    welcome = (await client.join(token)).welcome
+    assert (welcome.me.name, welcome.me.display_name) == ("alice", "Alice B.")
+    assert welcome.rights == ("voip", "voip.join")
+    assert (await client.token("bob"))[0] != first
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": ""},
+        {"name": "Alice"},
+        {"name": "a b"},
+        {"name": "x" * 65},
+        {"name": "a", "expires_in_minutes": 5},
+        {"name": "a", "admin": True},
+        [],
+    ],
+)
+async def test_bad_names(client: Client, body: object) -> None:
+    answer = await client.admin("POST", "/v1/tokens", body)
+    assert answer.status == 400
+    assert "does not fit" in answer.json["error"]["message"]
+
+
+async def test_aliases_are_called(client: Client) -> None:
+    alice, token = await client.token("alice")
+    bob, _ = await client.token("bob")
+    path = f"/v1/users/{alice}/aliases"
+    answer = await client.admin("PUT", path, {"aliases": ["+49301", "4:+49301", "8:orgid:me"]})
+    assert answer.json == {"aliases": ["4:+49301", "8:orgid:me"]}
+    callee = await client.join(token)
+    caller = await client.join((await client.token("bob"))[1])
+    for number, name in enumerate(("+49301", "8:orgid:me", "alice", alice)):
+        await caller.say(CallPlace(f"c{number}", name, "v=0"))
+        incoming = await callee.hear()
+        assert isinstance(incoming, CallIncoming)
+        assert incoming.caller.raw_id == bob
+    for aliases in (["carol"], [bob], ["+0"]):
+        refused = await client.admin("PUT", path, {"aliases": aliases})
+        assert refused.status == 400
+    taken = await client.admin("PUT", f"/v1/users/{bob}/aliases", {"aliases": ["+49301"]})
+    assert (taken.status, "another user" in taken.json["error"]["message"]) == (400, True)
+    assert (await client.admin("PUT", "/v1/users/8:acs:x/aliases", {"aliases": []})).status == 404
+    assert (await client.admin("PUT", path, {"aliases": []})).json == {"aliases": []}
+    assert (await client.admin("PUT", f"/v1/users/{bob}/aliases", {"aliases": ["+49301"]})).status == 200
+
+
+async def test_settings_are_written_whole_and_obeyed(client: Client) -> None:
+    _, alice = await client.token("alice")
+    carol_id, carol = await client.token("carol")
+    defaults = await client.call("GET", "/v1/settings", alice)
+    assert msgspec.json.decode(defaults.body, type=Settings) == Settings()
+    wanted = Settings(forwarding=ToPerson("carol"), unanswered=None, unanswered_delay=40)
+    answer = await client.call("PUT", "/v1/settings", alice, data=msgspec.json.encode(wanted))
+    assert msgspec.json.decode(answer.body, type=Settings) == wanted
+    answer = await client.call("GET", "/v1/settings", alice)
+    assert msgspec.json.decode(answer.body, type=Settings) == wanted
+    there = await client.join(carol)
+    caller = await client.join((await client.token("bob"))[1])
+    await caller.say(CallPlace("c1", "alice", "v=0"))
+    assert isinstance(await there.hear(), CallIncoming)
+    progress = await caller.hear()
+    assert isinstance(progress, CallProgress)
+    assert progress.party.raw_id == carol_id
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"unanswered_delay":25}',
+        b'{"later":1}',
+        b'{"busy":{"kind":"moon"}}',
+        b'{"busy":{"kind":"person","identifier":"nobody"}}',
+        b'{"busy":' + b"[" * 50_000,
+        b"\xff",
+    ],
+)
+async def test_bad_settings_change_nothing(client: Client, body: bytes) -> None:
+    _, token = await client.token("alice")
+    answer = await client.call("PUT", "/v1/settings", token, data=body)
+    assert answer.status == 400
+    assert answer.json["error"]["message"]
+    now = await client.call("GET", "/v1/settings", token)
+    assert msgspec.json.decode(now.body, type=Settings) == Settings()
+
+
+async def test_history_of_both_parties(client: Client) -> None:
+    alice_id, alice = await client.token("alice", display_name="Alice")
+    bob_id, bob = await client.token("bob")
+    await client.call("PUT", "/v1/settings", bob, data=b'{"unanswered":null}')
+    caller, callee = await client.join(alice), await client.join(bob)
+    await caller.say(CallPlace("c1", "bob", "v=0"))
+    await callee.hear()
+    await callee.say(CallEnd("c1", "declined"))
+    await caller.expect(CallEnded("c1", DECLINED))
+    await callee.say(CallPlace("c2", "alice", "v=0"))
+    await caller.hear()
+    await caller.say(CallAnswer("c2", "v=0"))
+    await callee.hear()
+    await callee.say(CallEnd("c2"))
+    assert isinstance(await caller.hear(), CallEnded)
+    for token in (alice, bob):
+        second, first = (await client.call("GET", "/v1/history", token)).json["calls"]
+        assert (first["call_id"], first["caller"]["raw_id"], first["callee"]["raw_id"]) == (
+            "c1",
+            alice_id,
+            bob_id,
+        )
+        assert first["caller"]["display_name"] == "Alice"
+        assert first["answered_at"] is None
+        assert first["reason"]["code"] == 603
+        assert second["kind"] == "participant"
+        assert second["placed_at"] <= second["answered_at"] <= second["ended_at"]
+        assert second["ended_at"].endswith("Z")
+    only = (await client.call("GET", "/v1/history?limit=1", alice)).json["calls"]
+    assert [call["call_id"] for call in only] == ["c2"]
+    for limit in ("0", "501", "x"):
+        assert (await client.call("GET", f"/v1/history?limit={limit}", alice)).status == 400
+
+
+async def test_without_a_valid_token(client: Client) -> None:
+    _, token = await client.token("alice")
+    for path in ("/v1/settings", "/v1/history", "/v1/mailbox", "/v1/mailbox/x/audio"):
+        for given in ("", "x", token[:-4] + "AAAA"):
+            answer = await client.call("GET", path, given)
+            assert answer.status == 401
+            assert "WWW-Authenticate" in answer.headers
+        assert (await client.call("GET", f"{path}?token={token}")).status == 401
+
+
+async def test_health_metrics_and_what_is_not_there(client: Client) -> None:
+    assert (await client.call("GET", "/health")).json == {"status": "ok"}
+    agent = await client.join((await client.token("alice"))[1])
+    metrics = (await client.call("GET", "/metrics")).body.decode()
+    assert "callnode_sessions 1\n" in metrics
+    assert "callnode_connections 1\n" in metrics
+    assert "callnode_calls 0\n" in metrics
+    await agent.ws.close()
+    answer = await client.call("GET", "/nothing")
+    assert (answer.status, answer.json["error"]["code"]) == (404, "NotFound")
+    answer = await client.call("DELETE", "/v1/settings")
+    assert (answer.status, "PUT" in answer.headers["Allow"]) == (405, True)
+    _, token = await client.token("alice")
+    answer = await client.call("PUT", "/v1/settings", token, data=b" " * 70_000)
+    assert answer.status == 413
+    assert (await client.call("GET", "/v1/agent")).status == 400

@@ -1,0 +1,52 @@
+"""What is generated from the messages is up to date, and true."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from signaling import schema
+from signaling.messages import ClientMessage, HubMessage
+
+pytestmark = pytest.mark.shell
+
+
+def test_nothing_has_drifted() -> None:
+    assert schema.main(["--check"]) == 0
+
+
+def test_drift_is_told_and_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {tmp_path / path.name: make for path, make in schema.FILES.items()}
+    for path in schema.FILES:
+        shutil.copy(path, tmp_path)
+    monkeypatch.setattr(schema, "FILES", files)
+    page = tmp_path / "WIRE.md"
+    page.write_text(page.read_text().replace("`call.place`", "`call.plaice`"))
+    (tmp_path / "messages.d.ts").unlink()
+    assert schema.main(["--check"]) == 1
+    assert "WIRE.md" in capsys.readouterr().err
+    assert schema.main([]) == 0
+    assert schema.main(["--check"]) == 0
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match=r"WIRE\.md"):
+        schema.main([])
+
+
+def test_every_message_is_in_all_three() -> None:
+    typescript, page = schema.typescript(), schema.table()
+    parts: dict[str, Any] = json.loads(schema.json_schema())["$defs"]
+    for kind in (*get_args(ClientMessage), *get_args(HubMessage)):
+        tag = kind.__struct_config__.tag
+        assert f'interface {kind.__name__} {{\n  type: "{tag}";' in typescript
+        assert f"| `{tag}` |" in page
+        assert parts[kind.__name__]["properties"]["type"] == {"enum": [tag]}
+
+
+def test_a_type_without_typescript_is_an_error() -> None:
+    with pytest.raises(TypeError, match="no TypeScript"):
+        schema._type(msgspec.inspect.type_info(bytes))

@@ -1,0 +1,162 @@
+"""What every store does, whichever it is; and that nothing is lost between two runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from signaling import sql
+from signaling.messages import Party
+from signaling.reasons import HUNG_UP
+from signaling.settings import Settings, ToPerson, User
+from signaling.sql import SqlStore
+from signaling.store import Account, Counts, Envelope, HistoryEntry, MailboxMessage, Store
+
+pytestmark = pytest.mark.shell
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
+ALICE = Account(
+    User("8:acs:a", "alice", "Alice Ä", ("4:+49301", "8:orgid:x"), Settings(busy=ToPerson("bob"))), 2
+)
+
+
+@pytest.fixture(params=["file", "memory"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    url = f"sqlite:///{tmp_path / 'hub.sqlite'}" if request.param == "file" else "sqlite://"
+    opened = await SqlStore.open(url)
+    yield opened
+    await opened.close()
+
+
+def message(name: str, minutes: int = 0) -> MailboxMessage:
+    envelope = Envelope(Party("8:acs:b", "Bob"), WHEN + timedelta(minutes=minutes), 3.25, peaks=(0, 255, 7))
+    return MailboxMessage(name, "new", envelope)
+
+
+def entry(number: int, caller: str = "8:acs:a", callee: str = "8:acs:b") -> HistoryEntry:
+    placed = WHEN + timedelta(seconds=number)
+    return HistoryEntry(f"c{number}", caller, callee, None, "participant", placed, None, placed, HUNG_UP)
+
+
+async def test_resource_stays(store: Store) -> None:
+    assert await store.resource() == await store.resource()
+
+
+async def test_accounts(store: Store) -> None:
+    nameless = Account(User("8:acs:n"))
+    other = Account(User("8:acs:m"))
+    for account in (ALICE, nameless, other):
+        await store.save_account(account)
+    assert {a.user.raw_id: a for a in await store.accounts()} == {
+        a.user.raw_id: a for a in (ALICE, nameless, other)
+    }
+    changed = Account(User("8:acs:a", "alice", "A", ("4:+49302",)), 3)
+    await store.save_account(changed)
+    await store.delete_account("8:acs:n")
+    assert {a.user.raw_id: a for a in await store.accounts()} == {"8:acs:a": changed, "8:acs:m": other}
+
+
+async def test_a_name_and_an_alias_belong_to_one(store: Store) -> None:
+    await store.save_account(ALICE)
+    for thief in (User("8:acs:z", "alice"), User("8:acs:z", "zoe", aliases=("4:+49301",))):
+        with pytest.raises(sqlalchemy.exc.IntegrityError):
+            await store.save_account(Account(thief))
+    assert await store.accounts() == [ALICE]
+
+
+async def test_history_is_each_partys_newest_first(store: Store) -> None:
+    await store.add_history([])
+    await store.add_history([entry(1), entry(2, "8:acs:b", "8:acs:a"), entry(3, "8:acs:c", "8:acs:b")])
+    assert await store.history("8:acs:a", 10) == [entry(2, "8:acs:b", "8:acs:a"), entry(1)]
+    assert await store.history("8:acs:b", 1) == [entry(3, "8:acs:c", "8:acs:b")]
+    assert await store.history("8:acs:x", 10) == []
+
+
+async def test_mailbox(store: Store) -> None:
+    assert await store.add_message("a", message("m1"))
+    assert await store.add_message("a", message("m2", 5))
+    assert await store.add_message("b", message("m1"))
+    assert await store.messages("a") == [message("m2", 5), message("m1")]
+    assert await store.message("a", "m1") == message("m1")
+    assert await store.counts("a") == Counts(2, 0)
+    assert await store.move_message("a", "m1", "saved")
+    assert await store.counts("a") == Counts(1, 1)
+    assert await store.counts("b") == Counts(1, 0)
+    assert [m.folder for m in await store.messages("a")] == ["new", "saved"]
+
+
+async def test_a_message_is_filed_once_even_after_it_was_deleted(store: Store) -> None:
+    assert not await store.was_filed("a", "m1")
+    assert await asyncio.gather(*(store.add_message("a", message("m1")) for _ in range(3))) == [
+        True,
+        False,
+        False,
+    ]
+    assert await store.was_filed("a", "m1")
+    assert await store.delete_message("a", "m1")
+    assert not await store.delete_message("a", "m1")
+    assert not await store.move_message("a", "m1", "saved")
+    assert await store.message("a", "m1") is None
+    assert await store.messages("a") == []
+    assert await store.counts("a") == Counts(0, 0)
+    assert not await store.add_message("a", message("m1"))
+    assert await store.was_filed("a", "m1")
+
+
+async def test_deleting_a_user_deletes_its_mailbox_only(store: Store) -> None:
+    await store.save_account(ALICE)
+    await store.add_message("8:acs:a", message("m1"))
+    await store.add_message("8:acs:b", message("m1"))
+    await store.delete_account("8:acs:a")
+    assert await store.messages("8:acs:a") == []
+    assert await store.messages("8:acs:b") == [message("m1")]
+    await store.save_account(ALICE)
+    assert await store.accounts() == [ALICE]
+
+
+async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    first = await SqlStore.open(url)
+    resource = await first.resource()
+    await first.save_account(ALICE)
+    await first.add_history([entry(1)])
+    await first.add_message("8:acs:a", message("m1"))
+    await first.close()
+    second = await SqlStore.open(url)
+    assert await second.resource() == resource
+    assert await second.accounts() == [ALICE]
+    assert await second.history("8:acs:a", 5) == [entry(1)]
+    assert await second.messages("8:acs:a") == [message("m1")]
+    await second.close()
+
+
+async def test_a_database_that_cannot_be_opened_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(sqlalchemy.exc.OperationalError):
+        await SqlStore.open(f"sqlite:///{tmp_path / 'missing' / 'hub.sqlite'}")
+
+
+async def test_two_stores_can_be_opened_at_once(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path / name}" for name in ("a.sqlite", "b.sqlite")]
+    stores = await asyncio.gather(*(SqlStore.open(url) for url in urls))
+    assert len({await store.resource() for store in stores}) == 2
+    for store in stores:
+        await store.close()
+
+
+async def test_migrations_and_tables_agree(tmp_path: Path) -> None:
+    path = tmp_path / "hub.sqlite"
+    store = await SqlStore.open(f"sqlite:///{path}")
+    await store.close()
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    with engine.connect() as db:
+        found = sqlalchemy.MetaData()
+        found.reflect(db)
+    engine.dispose()
+
+
+    declared = {name: sorted(table.columns.keys()) for name, table in sql._tables.tables.items()}
+    made = {name: sorted(table.columns.keys()) for name, table in found.tables.items()}
+    assert made == declared | {"alembic_version": ["version_num"]}

@@ -1,0 +1,95 @@
+"""The ends of a call: whose sound, when silence, and joins that do not click."""
+
+import numpy as np
+import pytest
+
+from media.audio import FRAME_SAMPLES, SILENCE, Frame
+from media.ends import Ends
+
+pytestmark = pytest.mark.unit
+
+MAX_STEP = 20_000 // 240 + 2  # from full sound to none within 5 ms
+
+
+class Constant:
+    def __init__(self, value: int = 20_000) -> None:
+        self.closed = 0
+        self.heard: list[Frame] = []
+        self._frame = np.full(FRAME_SAMPLES, value, np.int16)
+
+    def read(self) -> Frame:
+        return self._frame
+
+    def write(self, frame: Frame) -> None:
+        self.heard.append(frame)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def steps(frames: list[Frame]) -> int:
+    return int(np.abs(np.diff(np.concatenate(frames).astype(np.int32))).max())
+
+
+def test_without_ends_there_is_silence() -> None:
+    ends = Ends()
+    assert not ends.read().any()
+    ends.write(SILENCE)
+    ends.close()
+    assert ends.level_in == ends.level_out == -96.0
+
+
+def test_saying_starts_and_stops_without_a_click() -> None:
+    ends, source = Ends(), Constant()
+    said = [ends.read()]
+    ends.set_source(source)
+    said += [ends.read(), ends.read()]
+    ends.muted = True
+    said += [ends.read(), ends.read()]
+    ends.muted, ends.local_hold = False, True
+    said.append(ends.read())
+    ends.local_hold = False
+    said.append(ends.read())
+    assert [frame[-1] for frame in said] == [0, 20_000, 20_000, 0, 0, 0, 20_000]
+    assert steps(said) <= MAX_STEP
+
+
+def test_hearing_is_silenced_without_a_click() -> None:
+    ends, sink, frame = Ends(), Constant(), Constant().read()
+    ends.set_sink(sink)
+    for local, remote, muted in ((0, 0, 0), (1, 0, 0), (0, 0, 0), (0, 1, 0), (0, 0, 0), (0, 0, 1)):
+        ends.local_hold, ends.remote_hold, ends.incoming_muted = bool(local), bool(remote), bool(muted)
+        ends.write(frame)
+    assert [frame[-1] for frame in sink.heard] == [20_000, 0, 20_000, 0, 20_000, 0]
+    assert steps(sink.heard) <= MAX_STEP
+
+
+def test_ends_move_with_the_sound_they_were_in() -> None:
+    old, new, both = Ends(), Ends(), Constant()
+    replaced = Constant()
+    old.set_source(both)
+    old.set_sink(both)
+    new.set_source(replaced)
+    new.waiting = True
+    old.write(both.read())
+    new.write(both.read())
+    assert not new.read().any()
+    old.move_to(new)
+    new.waiting = False
+    new.write(Constant(-20_000).read())
+    assert (both.closed, replaced.closed) == (0, 1)
+    assert (old.source, old.sink, new.source, new.sink) == (None, None, both, both)
+    assert steps(both.heard) <= 2 * MAX_STEP
+    Ends().move_to(new)  # what is not there is not moved
+    assert (new.source, new.sink) == (both, both)
+
+
+def test_the_same_end_again_is_not_closed() -> None:
+    ends, both = Ends(), Constant()
+    for _ in range(2):
+        ends.set_source(both)
+        ends.set_sink(both)
+    assert both.closed == 0
+    ends.close()
+    ends.close()
+    assert both.closed == 2
