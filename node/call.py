@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from node.agent import CallAgent
 
 CallEndReason = Reason
+Item = TypeVar("Item")
 
 
 class Features:
@@ -69,11 +70,11 @@ class CallEnded(Struct, frozen=True):
     call_end_reason: CallEndReason
 
 
-class Updated(Struct, frozen=True):
+class Updated(Struct, Generic[Item], frozen=True):
     """An event of a collection: what has come and what has gone."""
 
-    added: tuple[object, ...] = ()
-    removed: tuple[object, ...] = ()
+    added: tuple[Item, ...] = ()
+    removed: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)

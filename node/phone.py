@@ -38,36 +38,7 @@ from node.exchange import (
     TransferTaken,
 )
 from node.session import CallState, Session
-from signaling.messages import (
-    CallAnswer,
-    CallAnswered,
-    CallCandidate,
-    CallConnected,
-    CallEnd,
-    CallEnded,
-    CallHold,
-    CallIncoming,
-    CallOriginate,
-    CallPlace,
-    CallProgress,
-    CallRinging,
-    CallTarget,
-    CallUp,
-    CallUpdate,
-    ClientMessage,
-    EndCause,
-    Error,
-    HubMessage,
-    MailboxChanged,
-    Party,
-    Pong,
-    SessionEnd,
-    TransferCancel,
-    TransferDecline,
-    TransferRequest,
-    TransferUpdate,
-    Welcome,
-)
+from signaling import messages as wire
 from signaling.reasons import (
     CANCELLED,
     DECLINED,
@@ -84,7 +55,7 @@ PICKUP_SECONDS = 30.0
 LOST_SECONDS = 3.0
 TRANSFER_SECONDS = 600.0
 
-_CAUSES: dict[Reason, EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
+_CAUSES: dict[Reason, wire.EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
 
 
 class Phone:
@@ -93,8 +64,8 @@ class Phone:
     def __init__(self, *, consent: bool = False) -> None:
         self.calls: dict[str, Session] = {}
         self.ringing: dict[str, Session] = {}
-        self.offers: dict[str, CallOriginate] = {}
-        self.transfers: dict[str, tuple[TransferRequest, float]] = {}
+        self.offers: dict[str, wire.CallOriginate] = {}
+        self.transfers: dict[str, tuple[wire.TransferRequest, float]] = {}
         self._consent = consent
         self._out: list[Output] = []
 
@@ -117,7 +88,7 @@ class Phone:
                     Session(
                         id=call_id,
                         direction="Outgoing",
-                        remote=Party(target),
+                        remote=wire.Party(target),
                         custom_context=custom_context,
                         muted=muted,
                         deadline=now + SETUP_SECONDS,
@@ -129,14 +100,14 @@ class Phone:
                     self._pick_up(replace(rings, muted=muted), now)
             case Reject(call_id):
                 if self.ringing.pop(call_id, None):
-                    self._send(CallEnd(call_id, "declined"))
-                    self._out.append(RingOver(call_id, DECLINED))
+                    self._send(wire.CallEnd(call_id, "declined"))
+                    self._silence(call_id, DECLINED)
             case HangUp(call_id):
                 if (call := self.calls.get(call_id)) and call.live:
                     self._leave(call, HUNG_UP if call.up or call.direction == "Incoming" else CANCELLED)
             case Hold(call_id, on):
                 if (call := self.calls.get(call_id)) and call.up and call.live and call.local_hold != on:
-                    self._send(CallHold(call_id, on))
+                    self._send(wire.CallHold(call_id, on))
                     self._rehold(replace(call, local_hold=on))
             case Mute(call_id, outgoing, incoming):
                 if (call := self.calls.get(call_id)) and call.live:
@@ -151,10 +122,10 @@ class Phone:
                 self._transfer(request, now)
             case CancelTransfer(transfer_id):
                 if transfer_id in self.transfers:
-                    self._send(TransferCancel(transfer_id))
+                    self._send(wire.TransferCancel(transfer_id))
             case Consent(transfer_id, accept):
                 if offer := self.offers.pop(transfer_id, None):
-                    self._follow(offer, now) if accept else self._send(TransferDecline(transfer_id))
+                    self._follow(offer, now) if accept else self._send(wire.TransferDecline(transfer_id))
             case Cut(reason):
                 self._cut(reason)
             case Tick():
@@ -163,45 +134,45 @@ class Phone:
                 assert_never(what)
         return list(self._out)
 
-    def _from_hub(self, message: HubMessage, now: float) -> None:
+    def _from_hub(self, message: wire.HubMessage, now: float) -> None:
         match message:
-            case CallIncoming():
+            case wire.CallIncoming():
                 self._incoming(message, now)
-            case CallProgress(call_id, progress, party):
+            case wire.CallProgress(call_id, progress, party):
                 if (call := self.calls.get(call_id)) and call.live:
                     state = CallState.RINGING if progress == "ringing" else call.state
                     self._put(replace(call, state=state, remote=party))
-            case CallAnswered(call_id, sdp, outcome):
+            case wire.CallAnswered(call_id, sdp, outcome):
                 if (call := self.calls.get(call_id)) and call.live:
                     self._do(orders.ApplyAnswer(call_id, sdp))
                     self._put(
                         replace(call, state=CallState.CONNECTING, outcome=outcome, remote=outcome.party)
                     )
-            case CallConnected(call_id):
+            case wire.CallConnected(call_id):
                 if (call := self.calls.get(call_id)) and call.live:
                     call = replace(call, up=True, deadline=None)
                     self._put(replace(call, state=call.talking))
-            case CallEnded(call_id, reason):
+            case wire.CallEnded(call_id, reason):
                 self._ended(call_id, reason)
-            case CallCandidate(call_id, candidate):
+            case wire.CallCandidate(call_id, candidate):
                 known = self.calls.get(call_id) or self.ringing.get(call_id)
                 if known and candidate is not None:
                     init = (candidate.candidate, candidate.sdp_mid, candidate.sdp_mline_index)
                     self._do(orders.AddCandidate(call_id, *init))
-            case CallUpdate(call_id, kind, sdp):
+            case wire.CallUpdate(call_id, kind, sdp):
                 self._update(call_id, kind == "offer", sdp)
-            case CallHold(call_id, on):
+            case wire.CallHold(call_id, on):
                 if (call := self.calls.get(call_id)) and call.live and call.remote_hold != on:
                     self._rehold(replace(call, remote_hold=on))
-            case CallOriginate():
+            case wire.CallOriginate():
                 self._originate(message, now)
-            case TransferUpdate():
+            case wire.TransferUpdate():
                 self._transfer_update(message)
-            case MailboxChanged(new, saved):
+            case wire.MailboxChanged(new, saved):
                 self._out.append(MailboxNews(new, saved))
-            case Error():
+            case wire.Error():
                 self._out.append(Refused(message))
-            case Welcome() | Pong() | SessionEnd():
+            case wire.Welcome() | wire.Pong() | wire.SessionEnd():
                 pass
             case _:
                 assert_never(message)
@@ -220,15 +191,15 @@ class Phone:
             case orders.OfferReady(call_id, sdp):
                 self._put(replace(call, placed=True), quiet=True)
                 target, transfer = call.remote.raw_id, call.transfer_id
-                self._send(CallPlace(call_id, target, sdp, transfer, call.custom_context))
+                self._send(wire.CallPlace(call_id, target, sdp, transfer, call.custom_context))
             case orders.AnswerReady(call_id, sdp):
-                self._send(CallAnswer(call_id, sdp))
+                self._send(wire.CallAnswer(call_id, sdp))
             case orders.ReofferReady(call_id, sdp):
-                self._send(CallUpdate(call_id, "offer", sdp))
+                self._send(wire.CallUpdate(call_id, "offer", sdp))
             case orders.ReofferAnswered(call_id, sdp):
-                self._send(CallUpdate(call_id, "answer", sdp))
+                self._send(wire.CallUpdate(call_id, "answer", sdp))
             case orders.AudioUp(call_id):
-                self._send(CallUp(call_id))
+                self._send(wire.CallUp(call_id))
             case orders.MediaLost():
                 self._put(replace(call, lost=True), quiet=True)
                 self._await_reason(call.id, now)
@@ -237,7 +208,7 @@ class Phone:
             case _:
                 assert_never(happening)
 
-    def _incoming(self, message: CallIncoming, now: float) -> None:
+    def _incoming(self, message: wire.CallIncoming, now: float) -> None:
         if message.call_id in self.calls or message.call_id in self.ringing:
             return
         call = Session(
@@ -254,14 +225,14 @@ class Phone:
         )
         if message.replaces is None:
             self.ringing[call.id] = call
-            self._send(CallRinging(call.id))
+            self._send(wire.CallRinging(call.id))
             self._out.append(RingNews(call))
         elif (old := self.calls.get(message.replaces)) and old.live:
             self._pick_up(
                 replace(call, muted=old.muted, incoming_muted=old.incoming_muted), now, replaces=old.id
             )
         else:
-            self._send(CallEnd(call.id, "failed"))
+            self._send(wire.CallEnd(call.id, "failed"))
 
     def _pick_up(self, call: Session, now: float, replaces: str | None = None) -> None:
         offer = call.offer
@@ -270,22 +241,22 @@ class Phone:
             self._do(orders.TakeOver(call.id, replaces))
         self._do(orders.MakeAnswer(call.id, offer))
 
-    def _originate(self, offer: CallOriginate, now: float) -> None:
+    def _originate(self, offer: wire.CallOriginate, now: float) -> None:
         if offer.call_id in self.calls or offer.transfer_id in self.offers:
             return
         old = self.calls.get(offer.replaces)
         if old is None or not old.live:
-            self._send(TransferDecline(offer.transfer_id))
+            self._send(wire.TransferDecline(offer.transfer_id))
         elif self._consent and offer.target.raw_id != offer.transferor.raw_id:
             self.offers[offer.transfer_id] = offer
             self._out.append(TransferAsked(offer))
         else:
             self._follow(offer, now)
 
-    def _follow(self, offer: CallOriginate, now: float) -> None:
+    def _follow(self, offer: wire.CallOriginate, now: float) -> None:
         old = self.calls.get(offer.replaces)
         if old is None or not old.live:
-            self._send(TransferDecline(offer.transfer_id))
+            self._send(wire.TransferDecline(offer.transfer_id))
             return
         self._new(
             Session(
@@ -307,16 +278,16 @@ class Phone:
         self._do(orders.MakeOffer(offer.call_id))
         self._out.append(TransferTaken(old.id, offer.call_id))
 
-    def _transfer(self, request: TransferRequest, now: float) -> None:
+    def _transfer(self, request: wire.TransferRequest, now: float) -> None:
         call = self.calls.get(request.call_id)
         if call is None or not call.up or not call.live:
-            failed = TransferUpdate(request.transfer_id, request.call_id, "Failed", error=UNKNOWN_CALL)
+            failed = wire.TransferUpdate(request.transfer_id, request.call_id, "Failed", error=UNKNOWN_CALL)
             self._out.append(TransferNews(failed))
             return
         self.transfers[request.transfer_id] = (request, now + TRANSFER_SECONDS)
         self._send(request)
 
-    def _transfer_update(self, update: TransferUpdate) -> None:
+    def _transfer_update(self, update: wire.TransferUpdate) -> None:
         if update.transfer_id not in self.transfers:
             return
         request, _ = self.transfers[update.transfer_id]
@@ -330,9 +301,9 @@ class Phone:
             and call.live
             and update.state == "Failed"
             and call.local_hold
-            and not isinstance(request.target, CallTarget)
+            and not isinstance(request.target, wire.CallTarget)
         ):
-            self._send(CallHold(call.id, False))
+            self._send(wire.CallHold(call.id, False))
             self._rehold(replace(call, local_hold=False))
         self._out.append(TransferNews(update))
 
@@ -361,16 +332,21 @@ class Phone:
 
     def _ended(self, call_id: str, reason: Reason) -> None:
         if self.ringing.pop(call_id, None):
-            self._out.append(RingOver(call_id, reason))
+            self._silence(call_id, reason)
         for transfer_id, offer in list(self.offers.items()):
             if offer.call_id == call_id:
                 del self.offers[transfer_id]
         if (call := self.calls.get(call_id)) and call.live:
             self._close(call, reason)
 
+    def _silence(self, call_id: str, reason: Reason) -> None:
+        """Stop ringing; candidates that came early go with the media."""
+        self._do(orders.Close(call_id))
+        self._out.append(RingOver(call_id, reason))
+
     def _leave(self, call: Session, reason: Reason) -> None:
         if call.placed or call.direction == "Incoming":
-            self._send(CallEnd(call.id, _CAUSES.get(reason, "hangup")))
+            self._send(wire.CallEnd(call.id, _CAUSES.get(reason, "hangup")))
         self._close(call, reason)
 
     def _close(self, call: Session, reason: Reason) -> None:
@@ -397,7 +373,7 @@ class Phone:
     def _cut(self, reason: Reason) -> None:
         for call_id in list(self.ringing):
             del self.ringing[call_id]
-            self._out.append(RingOver(call_id, reason))
+            self._silence(call_id, reason)
         self.offers.clear()
         for transfer_id in list(self.transfers):
             self._give_up(transfer_id, reason)
@@ -415,7 +391,7 @@ class Phone:
 
     def _give_up(self, transfer_id: str, reason: Reason) -> None:
         request, _ = self.transfers.pop(transfer_id)
-        failed = TransferUpdate(transfer_id, request.call_id, "Failed", error=reason)
+        failed = wire.TransferUpdate(transfer_id, request.call_id, "Failed", error=reason)
         self._out.append(TransferNews(failed))
 
     def _new(self, call: Session) -> None:
@@ -428,7 +404,7 @@ class Phone:
         if not quiet:
             self._out.append(CallNews(call))
 
-    def _send(self, message: ClientMessage) -> None:
+    def _send(self, message: wire.ClientMessage) -> None:
         self._out.append(Send(message))
 
     def _do(self, order: Order) -> None:

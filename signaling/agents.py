@@ -121,7 +121,8 @@ class Agents:
             async with connection.open():
                 session = await self._greet(connection)
                 if session is not None:
-                    await self._notify(session)
+                    if not session.resumed:
+                        await self._notify(session)
                     await self._obey_all(connection, session)
         finally:
             if session is not None:

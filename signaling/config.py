@@ -81,19 +81,22 @@ def load_config(
     )
 
 
-def access_key(data: Path, environ: Mapping[str, str] = os.environ) -> str:
+def access_key(data: Path, environ: Mapping[str, str] = os.environ, *, make: bool = True) -> str:
     """Return the resource's access key in base64: from the environment, or made once and kept in `data`.
 
-    Raises ConfigError if it is not base64 of at least 16 bytes.
+    Raises ConfigError if it is not base64 of at least 16 bytes, or not there and not to be made.
     """
     given = environ.get(ACCESS_KEY_VARIABLE, "").strip()
     if given:
         _decode_key(given, ACCESS_KEY_VARIABLE)
         return given
     path = data / "access_key"
-    if not path.exists():
+    if make and not path.exists():
         _make_key(path)
-    kept = path.read_text().strip()
+    try:
+        kept = path.read_text().strip()
+    except FileNotFoundError:
+        raise ConfigError(f"set {ACCESS_KEY_VARIABLE} to the hub's access key; there is no {path}") from None
     _decode_key(kept, str(path))
     return kept
 
@@ -115,7 +118,7 @@ def hub_url(data: Path) -> str:
 
 def connection_string(data: Path, environ: Mapping[str, str] = os.environ) -> str:
     """Return the connection string in ACS form; raises ConfigError if no hub ever ran with `data`."""
-    return format_connection_string(hub_url(data), access_key(data, environ))
+    return format_connection_string(hub_url(data), access_key(data, environ, make=False))
 
 
 def format_connection_string(url: str, key: str) -> str:

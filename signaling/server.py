@@ -110,6 +110,7 @@ class HubServer:
     def __init__(self, config: Config) -> None:
         self._config = config
         self.url = ""
+        self._stack = AsyncExitStack()
 
     @property
     def connection_string(self) -> str:

@@ -30,6 +30,7 @@ class Session:
         self.grant = grant
         self.me = me
         self.received = 0
+        self.resumed = False
         self.connection: Connection | None = None
         self.timer: asyncio.TimerHandle | None = None
         self._sent = 0
@@ -56,12 +57,13 @@ class Session:
     def welcome(self, connection: Connection, last_seq: int | None) -> None:
         """Greet on a socket, and send all that was missed since `last_seq`; None for a new session."""
         self.connection = connection
+        self.resumed = last_seq is not None
         greeting = Welcome(
             session=self.id,
             secret=self.secret,
             me=self.me,
             rights=tuple(sorted(self.grant.rights)),
-            resumed=last_seq is not None,
+            resumed=self.resumed,
             last_seq=self.received,
         )
         self.acknowledge(last_seq or 0)

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
+import pytest
+from aioice.ice import StunProtocol
 from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 from numpy.typing import NDArray
 
-from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame
+from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame, level_dbfs
 from media.engine import Engine, IceServer
 from media.orders import (
     AnswerReady,
@@ -26,7 +29,11 @@ from media.orders import (
     ReofferReady,
 )
 
+A_TONE, B_TONE, C_TONE = 440.0, 1000.0, 1700.0
+LOUD, QUIET = -16.5, -55.0  # a Tone is at -15.3 dBFS
 DEADLINE = 15.0  # seconds; generous, for loaded machines
+
+Make: TypeAlias = Callable[[str], "Station"]
 
 
 class Tone:
@@ -184,3 +191,62 @@ async def stock_answer(
         yield pc.localDescription.sdp, hear
     finally:
         await pc.close()
+
+
+@asynccontextmanager
+async def open_stations() -> AsyncIterator[Make]:
+    """Make stations by name, and close them all in the end."""
+    made: list[Station] = []
+
+    def make(name: str) -> Station:
+        made.append(Station(name))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for station in made:
+            await station.engine.close()
+
+
+async def pair(stations: Make, call_id: str = "ab") -> tuple[Station, Station, Memory, Memory]:
+    """Return two stations that talk, each with a tone, and what each hears."""
+    a, b, at_a, at_b = stations("a"), stations("b"), Memory(), Memory()
+    for station, hertz, sink in ((a, A_TONE, at_a), (b, B_TONE, at_b)):
+        station.engine.set_source(call_id, Tone(hertz))
+        station.engine.set_sink(call_id, sink)
+    await talk(a, b, call_id)
+    await at_a.more(0.3)
+    await at_b.more(0.1)
+    return a, b, at_a, at_b
+
+
+async def hears(sink: Memory, *, only: float | None, others: tuple[float, ...]) -> None:
+    """Wait until the sound has changed to what it should be, and assert that it then holds no other tone."""
+    async with asyncio.timeout(10):
+        while True:
+            sound = await sink.more(0.3)
+            if level_dbfs(sound) < QUIET if only is None else tone_dbfs(sound, only) > LOUD:
+                break
+    sound = await sink.more(0.3)
+    if only is None:
+        assert level_dbfs(sound) < QUIET
+    else:
+        assert tone_dbfs(sound, only) > LOUD
+    for other in others:
+        assert tone_dbfs(sound, other) < QUIET
+
+
+def lossy(monkeypatch: pytest.MonkeyPatch, tamper: Callable[[bytes], list[tuple[float, bytes]]]) -> None:
+    """Let `tamper` turn each RTP packet sent into packets, each with a delay in seconds."""
+    send: Callable[[StunProtocol, bytes, tuple[str, int]], Awaitable[None]] = StunProtocol.send_data
+
+    async def send_data(self: StunProtocol, data: bytes, addr: tuple[str, int]) -> None:
+        rtp = 127 < data[0] < 192 and not 192 <= data[1] <= 223
+        for delay, packet in tamper(data) if rtp else [(0.0, data)]:
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self.transport.sendto, packet, addr)
+            else:
+                await send(self, packet, addr)
+
+    monkeypatch.setattr(StunProtocol, "send_data", send_data)

@@ -74,7 +74,7 @@ class Agent:
             aiohttp.WSMsgType.CLOSED,
             aiohttp.WSMsgType.ERROR,
         ), message
-        return self.ws.close_code
+        return int(message.data) if message.type is aiohttp.WSMsgType.CLOSE else self.ws.close_code
 
     def vanish(self) -> None:
         """Drop the socket without a close."""

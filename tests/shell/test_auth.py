@@ -55,6 +55,11 @@ def test_anything_else_is_not(
 
 def test_bearer() -> None:
     assert bearer({"Authorization": "bearer  abc "}) == "abc"
-    for given in ({}, {"Authorization": "Bearer"}, {"Authorization": "Bearer "}, {"Authorization": "Basic x"}):
+    for given in (
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic x"},
+    ):
         with pytest.raises(UnauthorizedError):
             bearer(given)

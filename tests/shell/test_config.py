@@ -74,5 +74,8 @@ def test_connection_string(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="start one"):
         connection_string(tmp_path)
     publish(tmp_path, "http://127.0.0.1:8080")
+    with pytest.raises(ConfigError, match="CALLNODE_ACCESS_KEY"):
+        connection_string(tmp_path, {})
+    assert connection_string(tmp_path, {"CALLNODE_ACCESS_KEY": KEY}).endswith(f";accesskey={KEY}")
     key = access_key(tmp_path, {})
     assert connection_string(tmp_path, {}) == f"endpoint=http://127.0.0.1:8080/;accesskey={key}"

@@ -22,7 +22,7 @@ from tests.shell.hub_client import Client
 pytestmark = pytest.mark.shell
 
 T = TypeVar("T")
-SCOPES = [CommunicationTokenScope.VOIP]
+SCOPES: list[str | CommunicationTokenScope] = [CommunicationTokenScope.VOIP]
 
 
 class PlainHttp(SansIOHTTPPolicy[Any, Any]):

@@ -80,7 +80,8 @@ def sounds(hub: HubServer) -> list[Path]:
 async def test_the_same_message_is_filed_once(client: Client, service: str, hub: HubServer) -> None:
     owner, token = await client.token("alice")
     statuses = sorted(
-        answer.status for answer in await asyncio.gather(*(put(client, service, owner, "m1") for _ in range(4)))
+        answer.status
+        for answer in await asyncio.gather(*(put(client, service, owner, "m1") for _ in range(4)))
     )
     assert statuses == [200, 200, 200, 201]
     assert (await put(client, service, owner, "m1")).status == 200

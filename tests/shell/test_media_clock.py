@@ -9,6 +9,7 @@ import pytest
 from av import AudioFrame, AudioResampler, CodecContext
 from av.audio.codeccontext import AudioCodecContext
 
+from media import jitter
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, level_dbfs
 from media.opus import Encoder
 from media.receiver import Receiver
@@ -61,6 +62,23 @@ async def test_a_pause_is_heard_as_silence() -> None:
     assert level_dbfs(await memory.more(0.1)) == -96.0
     receiver.receive(1, 5, encoder.encode(source.read()))
     await memory.until(lambda: level_dbfs(memory.frames[-1]) > -40)
+    receiver.close()
+    encoder.close()
+
+
+async def test_spare_packets_are_merged_without_a_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jitter, "WINDOW", 15)
+    memory, encoder, source = Memory(), Encoder(), Tone(HERTZ)
+    receiver = Receiver(memory.write, lambda: None)
+    loop = asyncio.get_running_loop()
+    for sequence in range(60):
+        packet = encoder.encode(source.read())
+        loop.call_later(max(0, sequence - 4) * 0.02, receiver.receive, 1, sequence, packet)
+    await memory.until(lambda: len(memory.frames) >= 50)
+    sound = np.concatenate(memory.frames[2:50]).astype(np.int32)
+    assert np.abs(np.diff(sound)).max() < 1200  # the tone itself steps by 520
+    assert receiver.jitter.delay < 0.08
+    assert (receiver.concealed_samples, receiver.jitter.lost) == (0, 0)
     receiver.close()
     encoder.close()
 

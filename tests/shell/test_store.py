@@ -156,7 +156,6 @@ async def test_migrations_and_tables_agree(tmp_path: Path) -> None:
         found.reflect(db)
     engine.dispose()
 
-
     declared = {name: sorted(table.columns.keys()) for name, table in sql._tables.tables.items()}
     made = {name: sorted(table.columns.keys()) for name, table in found.tables.items()}
     assert made == declared | {"alembic_version": ["version_num"]}

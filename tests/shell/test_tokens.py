@@ -26,7 +26,8 @@ def forged(claims: dict[str, Any], key: bytes = b"", algorithm: str = "HS256") -
 def test_what_was_issued_is_granted() -> None:
     token, ends = TOKENS.issue("8:acs:x", 3, frozenset({"voip"}), minutes=60)
     grant = TOKENS.verify(token)
-    assert (grant.raw_id, grant.version, grant.rights) == ("8:acs:x", 3, {"voip", "transfer"})
+    assert (grant.raw_id, grant.version) == ("8:acs:x", 3)
+    assert grant.rights == {"voip", "transfer"}
     assert grant.expires_at == ends.timestamp()
     assert 3500 < grant.expires_at - time.time() <= 3600
 
