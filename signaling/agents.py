@@ -145,9 +145,9 @@ class Agents:
         if not isinstance(hello, Hello) or hello.version != PROTOCOL:
             _refuse(connection, f"The first message is hello, with version {PROTOCOL}.", BAD_MESSAGES)
             return None
-        return await self._admit(connection, hello)
+        return self._admit(connection, hello)
 
-    async def _admit(self, connection: Connection, hello: Hello) -> Session | None:
+    def _admit(self, connection: Connection, hello: Hello) -> Session | None:
         try:
             grant = self._accounts.authorise(hello.token)
         except InvalidTokenError as error:

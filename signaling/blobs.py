@@ -49,13 +49,13 @@ class FolderBlobs:
         self._root = root
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="callnode-blobs")
         root.mkdir(parents=True, exist_ok=True)
-        for part in root.glob("*/*.part"):
+        for part in root.glob("*.part"):
             part.unlink()
 
     async def put(self, owner: str, name: str, chunks: AsyncIterator[bytes], limit: int) -> None:
         """Write part, fsync, rename; raises TooLargeError beyond `limit` bytes."""
         path = self._path(owner, name)
-        part = _Part(path)
+        part = _Part(self._root, path)
         size = 0
         try:
             async for chunk in chunks:
@@ -97,9 +97,9 @@ class FolderBlobs:
 class _Part:
     """A blob while it is written; used in the worker thread only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, root: Path, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+        self._part = root / f"{secrets.token_hex(8)}.part"  # not with its owner's, who may be deleted
         self._file: BinaryIO | None = None
 
     def write(self, chunk: bytes) -> None:
@@ -109,6 +109,7 @@ class _Part:
         file = self._open()
         file.flush()
         os.fsync(file.fileno())
+        self._path.parent.mkdir(exist_ok=True)
         self._part.replace(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
@@ -123,6 +124,5 @@ class _Part:
 
     def _open(self) -> BinaryIO:
         if self._file is None:
-            self._part.parent.mkdir(exist_ok=True)
             self._file = self._part.open("xb")
         return self._file

@@ -112,9 +112,11 @@ class Connection:
         writer = asyncio.create_task(self._write())
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None) as self._body:
-                    yield
-            self._body = None
+                try:
+                    async with asyncio.timeout(None) as self._body:
+                        yield
+                finally:
+                    self._body = None
             if self._code is not None:
                 await writer
                 await self._ws.close(code=self._code)

@@ -113,7 +113,7 @@ class MailboxApi:
             return reply({"id": message_id})
         envelope = await self._receive(request, owner, message_id)
         if self._accounts.get(owner) is None:
-            await self._blobs.delete(owner, message_id)
+            await self._blobs.delete_owner(owner)
             raise not_found()
         if not await self._store.add_message(owner, MailboxMessage(message_id, "new", envelope)):
             return reply({"id": message_id})

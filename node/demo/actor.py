@@ -99,6 +99,7 @@ class Actor:
                 say("dumped")
 
     def _audio(self) -> AudioOptions:
+        self._ear = NumpySink(max_seconds=300)
         ears: list[Sink] = [self._ear, MeterSink(lambda level: say("level", dbfs=round(level, 1)))]
         if self._listen:
             ears.append(self._devices.speaker_sink())

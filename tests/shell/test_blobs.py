@@ -78,7 +78,7 @@ async def test_a_writer_that_is_cancelled_keeps_nothing(blobs: FolderBlobs, tmp_
 async def test_parts_of_a_crash_are_removed_at_start(tmp_path: Path) -> None:
     folder = tmp_path / "blobs" / "someone"
     folder.mkdir(parents=True)
-    (folder / "m1.0011.part").write_bytes(b"half")
+    (tmp_path / "blobs" / "0011.part").write_bytes(b"half")
     (folder / "m2").write_bytes(b"whole")
     FolderBlobs(tmp_path / "blobs").close()
     assert [path.name for path in files(tmp_path)] == ["m2"]

@@ -1,6 +1,7 @@
 """Mailboxes: the service files, the owner reads, nobody else sees anything."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,35 @@ async def test_twenty_at_once(client: Client, service: str) -> None:
     listed = (await client.call("GET", "/v1/mailbox", token)).json
     assert {message["id"] for message in listed["messages"]} == {f"m{n}" for n in range(20)}
     assert listed["new"] == 20
+
+
+async def test_a_long_message_arrives_whole(client: Client, service: str) -> None:
+    owner, token = await client.token("alice")
+    sound = SOUND * 60
+    assert (await put(client, service, owner, "m1", sound=sound)).status == 201
+    assert (await client.call("GET", "/v1/mailbox/m1/audio", token)).body == sound
+
+
+async def test_a_message_whose_owner_is_deleted_meanwhile(
+    client: Client, service: str, hub: HubServer
+) -> None:
+    owner, _ = await client.token("alice")
+    arrived = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        head = b"--x\r\nContent-Disposition: form-data; name="
+        yield head + b'"envelope"\r\n\r\n' + msgspec.json.encode(ENVELOPE) + b"\r\n"
+        yield head + b'"audio"\r\n\r\n' + SOUND
+        await client.admin("DELETE", f"/identities/{owner}?api-version=2023-10-01")
+        arrived.set()
+        yield b"\r\n--x--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    path = f"/v1/mailboxes/{owner}/messages/m1"
+    answer = await client.call("PUT", path, service, data=slowly(), headers=headers)
+    assert arrived.is_set()
+    assert answer.status == 404
+    assert sounds(hub) == []
 
 
 async def test_anothers_message_is_as_if_it_were_not_there(client: Client, service: str) -> None:

@@ -1,0 +1,68 @@
+"""REST requests of the command line: signed with the access key, or in a user's name."""
+
+import base64
+from collections.abc import Mapping
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from node.errors import CallingError
+from signaling.auth import sign
+from signaling.identity import CreateToken, NamedToken
+from signaling.reasons import NETWORK
+
+REPLY_SECONDS = 15.0
+
+
+class _Refusal(Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Refused(Struct):
+    error: _Refusal
+
+
+async def create_token(url: str, access_key: str, wanted: CreateToken) -> NamedToken:
+    """Find or make the user with a short name on the hub at `url`, and return a token for it.
+
+    `access_key` is base64. Raises CallingError as `request` does.
+    """
+    body = msgspec.json.encode(wanted)
+    url = url.rstrip("/") + "/v1/tokens"
+    headers = sign("POST", url, body, base64.b64decode(access_key))
+    return msgspec.json.decode(await request("POST", url, headers, body), type=NamedToken)
+
+
+async def request(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """Return the body of the hub's answer.
+
+    Raises CallingError: 410/3100 if the hub cannot be reached, else the HTTP status with the hub's sentence.
+    """
+    timeout = aiohttp.ClientTimeout(total=REPLY_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as http,
+            http.request(method, url, headers=headers, data=body or None) as response,
+        ):
+            answer = await response.read()
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        raise unreachable(url) from None
+    if response.status >= 400:
+        raise CallingError(response.status, 0, _sentence(answer, url))
+    return answer
+
+
+def unreachable(url: str) -> CallingError:
+    """Return the error for a hub that does not answer at `url`."""
+    hub = url.partition("/v1/")[0]
+    message = f"Cannot reach the hub at {hub}: see that it runs (`callnode up`) and that this address is right."
+    return CallingError(NETWORK.code, NETWORK.sub_code, message)
+
+
+def _sentence(answer: bytes, url: str) -> str:
+    try:
+        return msgspec.json.decode(answer, type=_Refused).error.message
+    except msgspec.DecodeError:
+        return f"What answers at {url.partition('/v1/')[0]} is no callnode hub; check the address."

@@ -1,0 +1,1 @@
+"""The commands of `callnode`, a module for each kind."""

@@ -1,0 +1,84 @@
+"""Options that several commands share: where the hub keeps its data, whose token is used."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+import platformdirs
+
+from node.commands.process import TOKEN, Failure
+from node.credential import read_token
+from signaling.config import ACCESS_KEY_VARIABLE, access_key
+
+Command = Callable[..., Any]
+
+data_option = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="CALLNODE_DATA",
+    default=platformdirs.user_data_path("callnode", appauthor=False),
+    show_default="your data folder",
+    help="Folder in which the hub keeps its data. [env: CALLNODE_DATA]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which hub to use, and the token of the user to be there."""
+
+    hub: str
+    token: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the header of a REST request in the user's name."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def user_options(command: Command) -> Command:
+    """Add --token-file and --hub to a command, which gets them as `access`."""
+
+    @click.option(
+        "--token-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File that holds your token. [default: the token in CALLNODE_TOKEN]",
+    )
+    @click.option(
+        "--hub",
+        envvar="CALLNODE_HUB",
+        metavar="URL",
+        help="The hub, such as http://192.168.1.5:8400. [env: CALLNODE_HUB; default: the token names it]",
+    )
+    @wraps(command)
+    def wrapped(*args: Any, token_file: Path | None, hub: str | None, **options: Any) -> Any:
+        return command(*args, access=_access(token_file, hub), **options)
+
+    return wrapped
+
+
+def hub_access_key(data: Path) -> str:
+    """Return the access key from the environment or the hub's folder; raises Failure if there is none."""
+    if not os.environ.get(ACCESS_KEY_VARIABLE) and not (data / "access_key").exists():
+        raise Failure(
+            f"There is no access key in {data}: start a hub with this folder (`callnode up --data …`), "
+            f"name the hub's folder with --data, or set {ACCESS_KEY_VARIABLE}."
+        )
+    return access_key(data)
+
+
+def _access(token_file: Path | None, hub: str | None) -> Access:
+    text = token_file.read_text() if token_file else os.environ.get("CALLNODE_TOKEN", "")
+    if not text.strip():
+        where = f"{token_file} is empty" if token_file else "There is no token"
+        message = f"{where}: get one with `callnode token NAME`, then set CALLNODE_TOKEN or give --token-file."
+        raise Failure(message, TOKEN)
+    token = read_token(text)
+    url = hub or token.issuer
+    if not url.startswith(("http://", "https://")):
+        raise Failure(f"The hub's address must begin with http:// or https://, not {url!r}; see --hub.")
+    return Access(url.rstrip("/"), token.token)

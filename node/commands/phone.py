@@ -1,0 +1,210 @@
+"""`callnode call` and `callnode listen`: a laptop as a phone."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from media.audio import Sink, Source
+from media.sink import FileSink, TeeSink
+from media.source import FileSource
+from node.call import AudioOptions
+from node.client import CallClient, CallClientOptions
+from node.commands import stdin
+from node.commands.options import Access, Command, json_option, user_options
+from node.commands.process import Failure, exit_code, run
+from node.commands.softphone import Event, Softphone
+from node.credential import CommunicationTokenCredential
+from node.devices import DeviceManager
+from node.errors import CallingError
+from node.tui import Screen, has_screen
+from signaling.reasons import NETWORK
+
+_HELP = """
+
+\b
+On a terminal, single keys: a accept, r reject, h hang up, m mute, o hold or
+resume, t transfer to someone, v transfer to someone's voicemail, d call
+someone else meanwhile, c connect the two calls and leave, q quit.
+
+\b
+Otherwise one line per event on standard output, and commands as lines on
+standard input: accept, reject, hangup, mute, hold, transfer NAME, voicemail
+NAME, dial NAME, transfer-to-call, quit.
+
+\b
+Exit codes: 0 the call took place and ended normally, 1 error, 2 wrong usage,
+3 declined or busy, 4 no answer or offline, 5 network or sound failure,
+6 token missing, invalid or expired.
+"""
+
+
+class Sound:
+    """What is said and heard: files where they are given, else microphone and speaker."""
+
+    def __init__(
+        self,
+        microphone: str | None,
+        speaker: str | None,
+        play: Path | None,
+        loop: bool,
+        record: Path | None,
+    ) -> None:
+        self._microphone = microphone
+        self._speaker = speaker
+        self._play = play
+        self._loop = loop
+        self._record = record
+        self._recorded = 0
+
+    def prepare(self, devices: DeviceManager) -> None:
+        """Choose the devices and try the files; raises Failure if one is not there or cannot be used."""
+        try:
+            if self._microphone:
+                devices.select_microphone(self._microphone)
+            if self._speaker:
+                devices.select_speaker(self._speaker)
+            if self._play:
+                FileSource(self._play).close()
+            if self._record:
+                trial = self._record.with_name(f".{self._record.stem}.trial{self._record.suffix}")
+                try:
+                    FileSink(trial).close()
+                finally:
+                    trial.unlink(missing_ok=True)
+        except (ValueError, OSError) as error:
+            raise Failure(f"{str(error)[0].upper()}{str(error)[1:]}") from None
+
+    def options(self, devices: DeviceManager) -> AudioOptions:
+        """Return the sound of the next call; None where the device is to be used."""
+        source: Source | None = FileSource(self._play, loop=self._loop) if self._play else None
+        sink: Sink | None = None
+        if self._record:
+            self._recorded += 1
+            number = f"-{self._recorded}" if self._recorded > 1 else ""
+            sink = FileSink(self._record.with_stem(self._record.stem + number))
+            if self._speaker:
+                sink = TeeSink(sink, devices.speaker_sink())
+        return AudioOptions(source, sink)
+
+
+def phone_options(command: Command) -> Command:
+    """Add the options of both commands, which get them as `access`, `sound` and the rest by name."""
+
+    @click.option("--microphone", metavar="NAME", help="Microphone, by a part of its name (`callnode devices`).")
+    @click.option("--speaker", metavar="NAME", help="Speaker, by a part of its name.")
+    @click.option(
+        "--play",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Say this sound file into the call instead of the microphone.",
+    )
+    @click.option("--loop", is_flag=True, help="Say the file of --play over and over.")
+    @click.option(
+        "--record",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Record what is heard (.wav .flac .mp3 .ogg) instead of playing it; with --speaker, do both. "
+        "Further calls go to files numbered -2, -3, …",
+    )
+    @click.option(
+        "--seconds", type=click.FloatRange(min=0), metavar="N", help="Hang up after N seconds of talking."
+    )
+    @click.option("--hang-up-after-play", is_flag=True, help="Hang up when the file of --play has been said.")
+    @json_option
+    @user_options
+    @wraps(command)
+    def wrapped(
+        *args: Any,
+        microphone: str | None,
+        speaker: str | None,
+        play: Path | None,
+        loop: bool,
+        record: Path | None,
+        **options: Any,
+    ) -> Any:
+        if play and microphone:
+            raise click.UsageError("Choose one of --play and --microphone.")
+        if not play and (loop or options["hang_up_after_play"]):
+            raise click.UsageError("--loop and --hang-up-after-play need --play FILE.")
+        if loop and options["hang_up_after_play"]:
+            raise click.UsageError("Choose one of --loop and --hang-up-after-play.")
+        return command(*args, sound=Sound(microphone, speaker, play, loop, record), **options)
+
+    return wrapped
+
+
+@click.command(epilog=_HELP)
+@click.argument("name")
+@phone_options
+def call(name: str, access: Access, sound: Sound, as_json: bool, **options: Any) -> None:
+    """Call NAME: a short name such as alice, a phone number or a raw id.
+
+    Example: callnode call alice
+    """
+    run(lambda stop: _phone(stop, access, sound, as_json, name, once=True, **options))
+
+
+@click.command(epilog=_HELP)
+@click.option("--auto-answer", is_flag=True, help="Answer by itself, one call at a time.")
+@click.option("--once", is_flag=True, help="Stop after the first call, with the exit code of that call.")
+@phone_options
+def listen(access: Access, sound: Sound, as_json: bool, **options: Any) -> None:
+    """Be reachable: ring when someone calls, until told to stop.
+
+    Example: callnode listen
+    """
+    run(lambda stop: _phone(stop, access, sound, as_json, None, **options))
+
+
+async def _phone(
+    stop: asyncio.Event, access: Access, sound: Sound, as_json: bool, name: str | None, **options: Any
+) -> int:
+    async with CallClient(CallClientOptions(hub=access.hub)) as client:
+        devices = await client.get_device_manager()
+        sound.prepare(devices)
+        try:
+            agent = await client.create_call_agent(CommunicationTokenCredential(access.token))
+        except CallingError as error:
+            if error.code != NETWORK.code:
+                raise
+            message = f"Cannot reach the hub at {access.hub}: see that it runs (`callnode up`), or set CALLNODE_HUB."
+            raise Failure(message, exit_code(error.code)) from None
+        with ExitStack() as face:
+            tell: Callable[[Event], None]
+            if has_screen() and not as_json:
+                screen = face.enter_context(Screen())
+                tell = screen.tell
+            else:
+                screen = None
+                tell = _printer(stop, as_json)
+            phone = Softphone(agent, lambda: sound.options(devices), tell, stop, **options)
+            try:
+                if screen is not None:
+                    screen.show(phone)
+                    face.enter_context(stdin.keys(screen.typed))
+                else:
+                    face.enter_context(stdin.lines(phone.obey))
+                if name is None:
+                    me = agent.identity
+                    tell(Event("listening", me.name or me.identifier.raw_id, me.display_name, message=access.hub))
+                else:
+                    phone.dial(name)
+                await stop.wait()
+            finally:
+                await phone.close()
+    return phone.code
+
+
+def _printer(stop: asyncio.Event, as_json: bool) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        try:
+            click.echo(msgspec.json.encode(event) if as_json else event.line)
+        except OSError:
+            # Nobody reads any more.
+            stop.set()
+
+    return tell

@@ -1,0 +1,106 @@
+"""What every command shares: running until told to stop, errors in one line, exit codes."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import IO, Any, NoReturn
+
+import click
+
+from node.errors import CallingError
+from signaling.config import ConfigError
+
+log = logging.getLogger("callnode.cli")
+
+OK, ERROR, USAGE, DECLINED, NO_ANSWER, NETWORK, TOKEN = range(7)
+
+_SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+_CODES = {0: OK, 401: TOKEN, 403: TOKEN, 495: TOKEN, 486: DECLINED, 603: DECLINED, 480: NO_ANSWER}
+_CODES |= {487: NO_ANSWER, 408: NETWORK, 410: NETWORK, 503: NETWORK}
+
+
+class Failure(click.ClickException):
+    """An error that a person can mend: one line on stderr, and an exit code."""
+
+    def __init__(self, message: str, code: int = ERROR) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+
+def exit_code(code: int) -> int:
+    """Return the exit code for the code of a Reason or CallingError."""
+    return _CODES.get(code, ERROR)
+
+
+class Commands(click.Group):
+    """A group of commands that says in one line what went wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what it raises becomes a Failure."""
+        try:
+            return super().invoke(ctx)
+        except CallingError as error:
+            raise Failure(error.message, exit_code(error.code)) from None
+        except (ConfigError, ValueError) as error:
+            raise Failure(str(error)) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Failure(str(error) if error.filename or not error.strerror else error.strerror) from None
+        except (click.ClickException, click.Abort, RuntimeError) as error:
+            # click's Exit is a RuntimeError.
+            if isinstance(error, click.ClickException | click.Abort | click.exceptions.Exit):
+                raise
+            raise _unexpected(error) from None
+        except Exception as error:
+            raise _unexpected(error) from None
+
+
+def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> NoReturn:
+    """Run a command's coroutine and exit with the code it returns.
+
+    Its argument is set by SIGINT, SIGTERM and SIGHUP; a second one of them ends the process at once.
+    """
+    raise click.exceptions.Exit(asyncio.run(_until_told(work)))
+
+
+async def _until_told(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def told(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stop.set)
+
+    before = {number: signal.signal(number, told) for number in _SIGNALS}
+    try:
+        return await work(stop)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Show warnings on stderr, with `verbose` all that callnode logs."""
+    handler = _StderrHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if verbose else "callnode: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    if verbose:
+        logging.getLogger("callnode").setLevel(logging.DEBUG)
+
+
+class _StderrHandler(logging.StreamHandler[IO[str]]):
+    """Write to what is stderr now: the live screen takes its place while it is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def _unexpected(error: Exception) -> Failure:
+    log.debug("unexpected error", exc_info=error)
+    said = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Failure(f"Something failed inside ({said}). Run `callnode -v …` to see where, and please report it.")

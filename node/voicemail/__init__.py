@@ -1,0 +1,7 @@
+"""Voicemail: the service that answers for people who do not, and the owner's view of a mailbox."""
+
+from node.voicemail.mailbox import Mailbox, Message
+from node.voicemail.script import Limits
+from node.voicemail.service import VoicemailService
+
+__all__ = ["Limits", "Mailbox", "Message", "VoicemailService"]
