@@ -57,7 +57,9 @@ async def request(method: str, url: str, headers: Mapping[str, str], body: bytes
 def unreachable(url: str) -> CallingError:
     """Return the error for a hub that does not answer at `url`."""
     hub = url.partition("/v1/")[0]
-    message = f"Cannot reach the hub at {hub}: see that it runs (`callnode up`) and that this address is right."
+    message = (
+        f"Cannot reach the hub at {hub}: see that it runs (`callnode up`) and that this address is right."
+    )
     return CallingError(NETWORK.code, NETWORK.sub_code, message)
 
 

@@ -24,6 +24,11 @@ class Tasks:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    async def wait(self, seconds: float | None = None) -> None:
+        """Return once every task is done, or after so long."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
     async def close(self) -> None:
         """Cancel and await every task, except the current one."""
         tasks = self._tasks - {asyncio.current_task()}

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -160,6 +161,8 @@ class TransferCallFeature(Events):
         Target and options are given as keywords, or as two mappings as in ACS. Raises CallingError
         400/8523 if it is not exactly one target.
         """
+        if not isinstance(target or {}, Mapping) or not isinstance(options or {}, Mapping):
+            raise CallingError(BAD_ARGUMENT.code, BAD_ARGUMENT.sub_code, "Give target and options by name.")
         given: TransferKeywords = {**(target or {}), **(options or {}), **keywords}
         transfer = Transfer(self._call, uuid.uuid4().hex)
         request = TransferRequest(

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from node.call import Call
-from node.commands.softphone import Event, Softphone, other_end
+from node.commands.event import Event, other_end
+from node.commands.softphone import Softphone
 from node.commands.stdin import has_keys
 from node.identity import CallerInfo
 from node.session import CallState
@@ -43,10 +44,20 @@ _STYLES = {
     "transfer-failed": "red",
     "offline": "red",
 }
-_PROMPTS = {"t": ("transfer", "Transfer to"), "v": ("voicemail", "To the voicemail of"), "d": ("dial", "Call")}
+_PROMPTS = {
+    "t": ("transfer", "Transfer to"),
+    "v": ("voicemail", "To the voicemail of"),
+    "d": ("dial", "Call"),
+}
 _COMMANDS = {
-    "a": "accept", "r": "reject", "h": "hangup", "m": "mute", "o": "hold", "c": "transfer-to-call", "q": "quit"
-}  # fmt: skip
+    "a": "accept",
+    "r": "reject",
+    "h": "hangup",
+    "m": "mute",
+    "o": "hold",
+    "c": "transfer-to-call",
+    "q": "quit",
+}
 
 
 def has_screen() -> bool:
@@ -85,7 +96,9 @@ class Screen:
     def tell(self, event: Event) -> None:
         """Add an event to what scrolls by."""
         style = _STYLES.get(event.event, "default")
-        self._console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] [{style}]{escape(event.line)}[/]", soft_wrap=True)
+        self._console.print(
+            f"[dim]{time.strftime('%H:%M:%S')}[/] [{style}]{escape(event.line)}[/]", soft_wrap=True
+        )
 
     def typed(self, keys: str) -> None:
         """Take what is typed: a key for a command, or a name on the prompt line."""
@@ -144,7 +157,9 @@ class Screen:
         else:
             rows.append(_keys(_hints(phone)))
         title = f"callnode · {_who(phone.agent.identity)}"
-        return Panel(Group(*rows), title=escape(title), title_align="left", width=min(_WIDTH, self._console.width))
+        return Panel(
+            Group(*rows), title=escape(title), title_align="left", width=min(_WIDTH, self._console.width)
+        )
 
     def _heading(self, phone: Softphone, call: Call, style: str) -> RenderableType:
         state, colour = _STATES.get(call.state, (call.state.value, "default"))
@@ -155,7 +170,11 @@ class Screen:
 
     def _meters(self, call: Call) -> list[RenderableType]:
         stats = call.stats
-        if stats is None or call.state not in (CallState.CONNECTED, CallState.LOCAL_HOLD, CallState.REMOTE_HOLD):
+        if stats is None or call.state not in (
+            CallState.CONNECTED,
+            CallState.LOCAL_HOLD,
+            CallState.REMOTE_HOLD,
+        ):
             self._levels.clear()
             return []
         grid = Table.grid(padding=(0, 1))

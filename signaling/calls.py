@@ -96,8 +96,9 @@ class Call(Struct, frozen=True, kw_only=True):
         return next((leg for leg in self.legs if leg.session == session), None)
 
     def other(self, session: str) -> Leg | None:
-        """Return the live leg opposite a session."""
-        return next((leg for leg in self.legs if leg.session != session), None)
+        """Return the live leg opposite a session that has a leg."""
+        others = (leg for leg in self.legs if leg.session != session)
+        return next(others, None) if self.leg(session) else None
 
     @property
     def outcome(self) -> Outcome:
@@ -193,11 +194,7 @@ class Calls:
             self._progress(call, "ringing")
 
     def answer(self, call: Call, session: str, message: CallAnswer, now: float) -> None:
-        """Give the call to the first device that answers; the others stop with the reason."""
-        if session not in call.ringing:
-            if call.leg(session) is None:
-                self._deliver(session, CallEnded(call.id, ANSWERED_ELSEWHERE))
-            return
+        """Give the call to the device that rings and answers first; the others stop with the reason."""
         party = self._presence.party(session)
         answered = replace(
             call,
@@ -228,10 +225,11 @@ class Calls:
     def candidate(self, call: Call, session: str, message: CallCandidate) -> None:
         """Pass a candidate on; the caller's are kept for whoever rings later."""
         if session == call.caller.session and call.state == "ringing":
-            kept = (*call.candidates, replace(message, seq=0))[:MAX_EARLY_CANDIDATES]
+            message = replace(message, seq=0)
+            kept = (*call.candidates, message)[:MAX_EARLY_CANDIDATES]
             self.all[call.id] = replace(call, candidates=kept)
             for device in sorted(call.ringing):
-                self._deliver(device, kept[-1])
+                self._deliver(device, message)
         elif other := call.other(session):
             self._deliver(other.session, replace(message, seq=0))
 
@@ -250,11 +248,7 @@ class Calls:
 
     def leave(self, call: Call, session: str, deadline: float | None) -> None:
         """Take one leg out and let the other live, at most until `deadline`."""
-        call = self.all[call.id] = replace(
-            call, gone=call.gone | {session}, deadline=deadline, expiry=REPLACED
-        )
-        if not call.legs:
-            del self.all[call.id]
+        self.all[call.id] = replace(call, gone=call.gone | {session}, deadline=deadline, expiry=REPLACED)
 
     def end(self, call_id: str, reason: Reason, now: float, by: str | None = None) -> None:
         """End every live leg, those that ring included, except the one of the session that asked."""

@@ -191,10 +191,10 @@ class Hub:
                     self.calls.alert(call, session)
             case CallAnswer(call_id):
                 answered = self.calls.all.get(call_id)
-                if answered is None or (session not in answered.ringing and not answered.answerer):
-                    self._deliver(session, CallEnded(call_id, UNKNOWN_CALL))
-                else:
+                if answered is not None and session in answered.ringing:
                     self.calls.answer(answered, session, message, now)
+                elif answered is None or answered.leg(session) is None:
+                    self._deliver(session, CallEnded(call_id, UNKNOWN_CALL))
             case CallUp(call_id):
                 if call := self._call(session, call_id, "call.up"):
                     self.calls.hear(call, session, now)
@@ -290,9 +290,10 @@ class Hub:
     def _leave(self, session: str, now: float) -> None:
         if session not in self.presence.sessions:
             return
-        for call in self.calls.of(session):
-            if self.calls.all.get(call.id) is not call:
-                call = self.calls.all.get(call.id, call)
+        for call_id in [call.id for call in self.calls.of(session)]:
+            call = self.calls.all.get(call_id)
+            if call is None:
+                continue  # ended with one of the others
             if session in call.ringing:
                 self.calls.refuse(call, session, OFFLINE, now)
             elif call.leg(session) and not self.transfers.leaves(call, session):

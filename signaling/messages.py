@@ -4,7 +4,7 @@ Pure. Limits stand in the annotations, so decoding is validation. `seq` numbers 
 session per direction from 1; 0 marks one outside the numbering (hello, welcome, ping, pong, error).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -372,6 +372,7 @@ HubMessage = (
     | MailboxChanged
 )
 
+Message = TypeVar("Message")
 _client: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 _hub: msgspec.json.Decoder[HubMessage] = msgspec.json.Decoder(HubMessage)
 _encoder = msgspec.json.Encoder()
@@ -379,14 +380,21 @@ _encoder = msgspec.json.Encoder()
 
 def decode_client(frame: bytes | str) -> ClientMessage:
     """Return the message of a frame from a client; raises msgspec.DecodeError, which says what is wrong."""
-    return _client.decode(frame)
+    return _decode(_client, frame)
 
 
 def decode_hub(frame: bytes | str) -> HubMessage:
     """Return the message of a frame from the hub; raises msgspec.DecodeError."""
-    return _hub.decode(frame)
+    return _decode(_hub, frame)
 
 
 def encode(message: ClientMessage | HubMessage) -> bytes:
     """Return the frame of a message."""
     return _encoder.encode(message)
+
+
+def _decode(decoder: msgspec.json.Decoder[Message], frame: bytes | str) -> Message:
+    try:
+        return decoder.decode(frame)
+    except (UnicodeDecodeError, RecursionError):
+        raise msgspec.DecodeError("The frame is not UTF-8, or nested too deep") from None

@@ -100,10 +100,11 @@ class Transfers:
     def request(self, session: str, message: TransferRequest, now: float) -> None:
         """Start a transfer, join the pending one to the same target, or refuse at once."""
         pending = self.all.get(message.call_id)
-        if pending and pending.transferor.session == session and message.target == pending.request.target:
+        if pending and _asks_again(pending, session, message):
             if message.transfer_id not in pending.asked:
                 self.all[message.call_id] = replace(pending, asked=(*pending.asked, message.transfer_id))
-            self._update(self.all[message.call_id], "Transferring", progress="trying")
+                update = TransferUpdate(message.transfer_id, message.call_id, "Transferring", "trying")
+                self._deliver(session, update)
             return
         checked = self._check(session, message)
         if isinstance(checked, Reason):
@@ -114,9 +115,10 @@ class Transfers:
         self._originate(checked, now)
 
     def cancel(self, session: str, transfer_id: str, now: float) -> None:
-        """Call a transfer off for its transferor."""
+        """Call a transfer off for its transferor; one that has failed is not stopped on its way on."""
         for transfer in list(self.all.values()):
-            if transfer_id in transfer.asked and transfer.transferor.session == session:
+            mine = transfer.stage == "target" and transfer.transferor.session == session
+            if mine and transfer_id in transfer.asked:
                 self._fail(transfer, CANCELLED, now)
 
     def decline(self, session: str, transfer_id: str, now: float) -> None:
@@ -226,7 +228,7 @@ class Transfers:
         b = call.other(session)
         if call.state != "up" or b is None:
             return NOT_ESTABLISHED
-        if call.id in self.all:
+        if self._concerned(call.id):
             return TRANSFER_CONFLICT
         parties = (a.party.raw_id, b.party.raw_id)
         target_call: Call | None = None
@@ -251,7 +253,7 @@ class Transfers:
                     return TARGET_CALL_GONE if target_call is None else _unless_answered(target_call, session)
                 if target_call.state != "up":
                     return WRONG_STATE
-                if target_call.id in self.all or any(t.target_call == call_id for t in self.all.values()):
+                if self._concerned(call_id):
                     return TRANSFER_CONFLICT
                 if c.party.raw_id in parties:
                     return bad_argument("The target of a transfer must be a third person.")
@@ -324,6 +326,9 @@ class Transfers:
         offered = transfer is not None and transfer.deadline is not None
         return transfer if offered and transfer and transfer.transferee.session == session else None
 
+    def _concerned(self, call_id: str) -> bool:
+        return call_id in self.all or any(t.target_call == call_id for t in self.all.values())
+
     def _by_new_call(self, call_id: str) -> Transfer | None:
         return next((t for t in self.all.values() if t.new_call == call_id), None)
 
@@ -342,6 +347,11 @@ class Transfers:
                 transfer_id, transfer.request.call_id, state, progress, error, outcome, new_call
             )
             self._deliver(transfer.transferor.session, update)
+
+
+def _asks_again(pending: Transfer, session: str, message: TransferRequest) -> bool:
+    same = pending.transferor.session == session and pending.request.target == message.target
+    return same and pending.stage == "target"
 
 
 def _unless_answered(call: Call, session: str) -> Reason:

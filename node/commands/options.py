@@ -10,7 +10,7 @@ from typing import Any
 import click
 import platformdirs
 
-from node.commands.process import TOKEN, Failure
+from node.commands.process import TOKEN, CommandError
 from node.credential import read_token
 from signaling.config import ACCESS_KEY_VARIABLE, access_key
 
@@ -62,9 +62,9 @@ def user_options(command: Command) -> Command:
 
 
 def hub_access_key(data: Path) -> str:
-    """Return the access key from the environment or the hub's folder; raises Failure if there is none."""
+    """Return the access key from the environment or the hub's folder; raises CommandError if there is none."""
     if not os.environ.get(ACCESS_KEY_VARIABLE) and not (data / "access_key").exists():
-        raise Failure(
+        raise CommandError(
             f"There is no access key in {data}: start a hub with this folder (`callnode up --data …`), "
             f"name the hub's folder with --data, or set {ACCESS_KEY_VARIABLE}."
         )
@@ -75,10 +75,12 @@ def _access(token_file: Path | None, hub: str | None) -> Access:
     text = token_file.read_text() if token_file else os.environ.get("CALLNODE_TOKEN", "")
     if not text.strip():
         where = f"{token_file} is empty" if token_file else "There is no token"
-        message = f"{where}: get one with `callnode token NAME`, then set CALLNODE_TOKEN or give --token-file."
-        raise Failure(message, TOKEN)
+        message = (
+            f"{where}: get one with `callnode token NAME`, then set CALLNODE_TOKEN or give --token-file."
+        )
+        raise CommandError(message, TOKEN)
     token = read_token(text)
     url = hub or token.issuer
     if not url.startswith(("http://", "https://")):
-        raise Failure(f"The hub's address must begin with http:// or https://, not {url!r}; see --hub.")
+        raise CommandError(f"The hub's address must begin with http:// or https://, not {url!r}; see --hub.")
     return Access(url.rstrip("/"), token.token)

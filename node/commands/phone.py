@@ -13,12 +13,14 @@ import msgspec
 from media.audio import Sink, Source
 from media.sink import FileSink, TeeSink
 from media.source import FileSource
+from node.admin import unreachable
 from node.call import AudioOptions
 from node.client import CallClient, CallClientOptions
 from node.commands import stdin
+from node.commands.event import Event
 from node.commands.options import Access, Command, json_option, user_options
-from node.commands.process import Failure, exit_code, run
-from node.commands.softphone import Event, Softphone
+from node.commands.process import CommandError, run
+from node.commands.softphone import Softphone
 from node.credential import CommunicationTokenCredential
 from node.devices import DeviceManager
 from node.errors import CallingError
@@ -63,7 +65,7 @@ class Sound:
         self._recorded = 0
 
     def prepare(self, devices: DeviceManager) -> None:
-        """Choose the devices and try the files; raises Failure if one is not there or cannot be used."""
+        """Choose the devices and try the files; raises CommandError if one is not there or cannot be used."""
         try:
             if self._microphone:
                 devices.select_microphone(self._microphone)
@@ -78,7 +80,7 @@ class Sound:
                 finally:
                     trial.unlink(missing_ok=True)
         except (ValueError, OSError) as error:
-            raise Failure(f"{str(error)[0].upper()}{str(error)[1:]}") from None
+            raise CommandError(f"{str(error)[0].upper()}{str(error)[1:]}") from None
 
     def options(self, devices: DeviceManager) -> AudioOptions:
         """Return the sound of the next call; None where the device is to be used."""
@@ -96,7 +98,9 @@ class Sound:
 def phone_options(command: Command) -> Command:
     """Add the options of both commands, which get them as `access`, `sound` and the rest by name."""
 
-    @click.option("--microphone", metavar="NAME", help="Microphone, by a part of its name (`callnode devices`).")
+    @click.option(
+        "--microphone", metavar="NAME", help="Microphone, by a part of its name (`callnode devices`)."
+    )
     @click.option("--speaker", metavar="NAME", help="Speaker, by a part of its name.")
     @click.option(
         "--play",
@@ -137,7 +141,7 @@ def phone_options(command: Command) -> Command:
     return wrapped
 
 
-@click.command(epilog=_HELP)
+@click.command(short_help="Call somebody.", epilog=_HELP)
 @click.argument("name")
 @phone_options
 def call(name: str, access: Access, sound: Sound, as_json: bool, **options: Any) -> None:
@@ -148,7 +152,7 @@ def call(name: str, access: Access, sound: Sound, as_json: bool, **options: Any)
     run(lambda stop: _phone(stop, access, sound, as_json, name, once=True, **options))
 
 
-@click.command(epilog=_HELP)
+@click.command(short_help="Be reachable.", epilog=_HELP)
 @click.option("--auto-answer", is_flag=True, help="Answer by itself, one call at a time.")
 @click.option("--once", is_flag=True, help="Stop after the first call, with the exit code of that call.")
 @phone_options
@@ -171,8 +175,7 @@ async def _phone(
         except CallingError as error:
             if error.code != NETWORK.code:
                 raise
-            message = f"Cannot reach the hub at {access.hub}: see that it runs (`callnode up`), or set CALLNODE_HUB."
-            raise Failure(message, exit_code(error.code)) from None
+            raise unreachable(access.hub) from None
         with ExitStack() as face:
             tell: Callable[[Event], None]
             if has_screen() and not as_json:
@@ -190,7 +193,11 @@ async def _phone(
                     face.enter_context(stdin.lines(phone.obey))
                 if name is None:
                     me = agent.identity
-                    tell(Event("listening", me.name or me.identifier.raw_id, me.display_name, message=access.hub))
+                    tell(
+                        Event(
+                            "listening", me.name or me.identifier.raw_id, me.display_name, message=access.hub
+                        )
+                    )
                 else:
                     phone.dial(name)
                 await stop.wait()

@@ -22,12 +22,12 @@ _CODES = {0: OK, 401: TOKEN, 403: TOKEN, 495: TOKEN, 486: DECLINED, 603: DECLINE
 _CODES |= {487: NO_ANSWER, 408: NETWORK, 410: NETWORK, 503: NETWORK}
 
 
-class Failure(click.ClickException):
+class CommandError(Exception):
     """An error that a person can mend: one line on stderr, and an exit code."""
 
     def __init__(self, message: str, code: int = ERROR) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.code = code
 
 
 def exit_code(code: int) -> int:
@@ -36,27 +36,22 @@ def exit_code(code: int) -> int:
 
 
 class Commands(click.Group):
-    """A group of commands that says in one line what went wrong."""
+    """A group of commands, listed as they were added, that says in one line what went wrong."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of their first use."""
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what it raises becomes a Failure."""
+        """Run a command; what it raises becomes a line and an exit code."""
         try:
             return super().invoke(ctx)
-        except CallingError as error:
-            raise Failure(error.message, exit_code(error.code)) from None
-        except (ConfigError, ValueError) as error:
-            raise Failure(str(error)) from None
-        except BrokenPipeError:
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except OSError as error:
-            raise Failure(str(error) if error.filename or not error.strerror else error.strerror) from None
-        except (click.ClickException, click.Abort, RuntimeError) as error:
-            # click's Exit is a RuntimeError.
-            if isinstance(error, click.ClickException | click.Abort | click.exceptions.Exit):
-                raise
-            raise _unexpected(error) from None
         except Exception as error:
-            raise _unexpected(error) from None
+            failure = _failure(error)
+        click.secho(f"callnode: {failure}", err=True, fg="red")
+        raise click.exceptions.Exit(failure.code)
 
 
 def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> NoReturn:
@@ -100,7 +95,16 @@ class _StderrHandler(logging.StreamHandler[IO[str]]):
         super().emit(record)
 
 
-def _unexpected(error: Exception) -> Failure:
-    log.debug("unexpected error", exc_info=error)
-    said = f"{type(error).__name__}: {error}".splitlines()[0]
-    return Failure(f"Something failed inside ({said}). Run `callnode -v …` to see where, and please report it.")
+def _failure(error: Exception) -> CommandError:
+    match error:
+        case CommandError():
+            return error
+        case CallingError():
+            return CommandError(error.message, exit_code(error.code))
+        case ConfigError() | OSError():
+            return CommandError(str(error))
+    log.debug("unexpected", exc_info=error)
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return CommandError(
+        f"something failed inside ({said}); run `callnode -v …` to see where, and please report it"
+    )

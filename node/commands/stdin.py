@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
 
+import click
+
+supervised_option = click.option("--supervised", is_flag=True, hidden=True, help="Stop when stdin ends.")
+
 
 @contextmanager
 def lines(on_line: Callable[[str], None], on_end: Callable[[], None] | None = None) -> Iterator[None]:
@@ -79,3 +83,13 @@ def _reading(on_data: Callable[[bytes], None]) -> Iterator[None]:
         yield
     finally:
         loop.remove_reader(0)
+
+
+@contextmanager
+def until_end(stop: asyncio.Event, supervised: bool) -> Iterator[None]:
+    """Set `stop` when stdin ends, if supervised: it ends with the supervisor, however that dies."""
+    if not supervised:
+        yield
+        return
+    with lines(lambda _: None, stop.set):
+        yield

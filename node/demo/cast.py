@@ -28,15 +28,15 @@ class Person:
     ) -> None:
         self.name = name
         self.events: list[Event] = []
-        self._process = process
+        self.process = process
         self._show = show
         self._came = asyncio.Condition()
         self._seen = 0
 
     async def listen(self) -> None:
         """Take events until the process ends."""
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
+        assert self.process.stdout is not None
+        while line := await self.process.stdout.readline():
             event = json.loads(line)
             self._show(self.name, event)
             if event["event"] == "level":
@@ -47,8 +47,8 @@ class Person:
 
     def do(self, command: str, **given: object) -> None:
         """Give a command."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": command, **given}).encode() + b"\n")
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"do": command, **given}).encode() + b"\n")
 
     def mark(self) -> None:
         """Await only events from now on."""

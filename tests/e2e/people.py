@@ -1,4 +1,4 @@
-"""People with real sound on a real hub: each says an own sentence over and over and remembers all it hears."""
+"""People with real sound on a real hub: each says a sentence over and over and remembers what it hears."""
 
 import asyncio
 import time

@@ -90,6 +90,7 @@ class Client:
         self.http = http
         key = hub.connection_string.partition("accesskey=")[2]
         self.key = base64.b64decode(key)
+        self.agents: list[Agent] = []  # a socket that nobody holds is closed
 
     async def call(self, method: str, path: str, token: str = "", **options: Any) -> Answer:
         """Send a request with a user's token, or without."""
@@ -112,7 +113,9 @@ class Client:
 
     async def socket(self, **options: Any) -> Agent:
         """Return a WebSocket that has not said hello."""
-        return Agent(await self.http.ws_connect(self.hub.url + "/v1/agent", **options))
+        agent = Agent(await self.http.ws_connect(self.hub.url + "/v1/agent", **options))
+        self.agents.append(agent)
+        return agent
 
     async def join(self, token: str, display_name: str = "", resume: Resume | None = None) -> Agent:
         """Return an agent that was welcomed; a new session has heard of its mailbox too."""

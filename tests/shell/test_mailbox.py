@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ async def put(
 ) -> Answer:
     form = aiohttp.FormData()
     form.add_field("envelope", msgspec.json.encode(envelope).decode(), content_type="application/json")
-    form.add_field("audio", sound, filename="m.ogg", content_type="audio/ogg")
+    form.add_field("audio", BytesIO(sound), filename="m.ogg", content_type="audio/ogg")
     return await client.call("PUT", f"/v1/mailboxes/{owner}/messages/{message_id}", token, data=form)
 
 

@@ -43,8 +43,12 @@ def ring_over(world: World, who: str) -> list[object]:
 def test_two_people_talk_and_one_hangs_up(world: World) -> None:
     world.call("ann", "bob", "c1")
     assert world.talking("ann", "bob") == "c1"
-    assert world.agents["ann"].states("c1") == [CallState.CONNECTING, CallState.RINGING,
-                                                CallState.CONNECTING, CallState.CONNECTED]
+    assert world.agents["ann"].states("c1") == [
+        CallState.CONNECTING,
+        CallState.RINGING,
+        CallState.CONNECTING,
+        CallState.CONNECTED,
+    ]
     world.do("bob", HangUp("c1"))
     world.run(1)
     assert world.agents["ann"].reasons() == world.agents["bob"].reasons() == {"c1": HUNG_UP}

@@ -51,7 +51,7 @@ NO_RULES = Settings(unanswered=None)
 
 @pytest.fixture(params=["ann called bob", "bob called ann"])
 def world(request: pytest.FixtureRequest) -> World:
-    """ann and bob talk, whoever called whom; cat is there."""
+    """Ann and bob talk, whoever called whom; cat is there."""
     w = World()
     for name in ("ann", "bob", "cat"):
         w.user(name, NO_RULES)
@@ -62,7 +62,13 @@ def world(request: pytest.FixtureRequest) -> World:
 
 
 def ask(
-    world: World, target: Target, transfer_id: str = "t1", *, who: str = "ann", call: str = "c1", **options: bool
+    world: World,
+    target: Target,
+    transfer_id: str = "t1",
+    *,
+    who: str = "ann",
+    call: str = "c1",
+    **options: bool,
 ) -> None:
     world.hand_over(who, TransferRequest(transfer_id, call, target, **options))
 
@@ -104,7 +110,10 @@ def test_to_a_participant(world: World) -> None:
     assert states(world) == ["trying", "ringing", "Transferred"]
     final = world.agents["ann"].transfer("t1")
     assert final.new_call_id == rung.id
-    assert final.outcome is not None and (final.outcome.kind, final.outcome.party.name) == ("participant", "cat")
+    assert final.outcome is not None and (final.outcome.kind, final.outcome.party.name) == (
+        "participant",
+        "cat",
+    )
     assert world.agents["bob"].reasons() == {"c1": REPLACED}
     assert world.agents["bob"].taken == [("c1", rung.id)]
     assert any(isinstance(n, TransferTaken) for n in world.agents["bob"].news)
@@ -218,7 +227,10 @@ def test_unanswered_follows_the_rule_of_c(world: World) -> None:
     world.run(12)
     final = world.agents["ann"].transfer("t1")
     assert states(world) == ["trying", "ringing", "voicemail", "ringing", "Transferred"]
-    assert final.outcome is not None and (final.outcome.kind, final.outcome.party.name) == ("voicemail", "cat")
+    assert final.outcome is not None and (final.outcome.kind, final.outcome.party.name) == (
+        "voicemail",
+        "cat",
+    )
     assert world.talking("bob", "vm") == final.new_call_id
 
 
@@ -284,7 +296,9 @@ def test_same_target_joins_another_conflicts(world: World) -> None:
     assert len(world.agents["cat"].rings()) == 1
     world.do("cat", Accept(world.agents["cat"].rings()[0].id))
     world.run(1)
-    assert world.agents["ann"].transfer("t1").state == world.agents["ann"].transfer("t2").state == "Transferred"
+    assert (
+        world.agents["ann"].transfer("t1").state == world.agents["ann"].transfer("t2").state == "Transferred"
+    )
 
 
 def test_a_chain_of_transfers(world: World) -> None:

@@ -65,8 +65,9 @@ class Agent:
 
     def transfer(self, transfer_id: str) -> TransferUpdate:
         """Return the last update of a transfer."""
-        return [n.update for n in self.news if isinstance(n, TransferNews)
-                and n.update.transfer_id == transfer_id][-1]
+        return [
+            n.update for n in self.news if isinstance(n, TransferNews) and n.update.transfer_id == transfer_id
+        ][-1]
 
     def states(self, call_id: str) -> list[CallState]:
         """Return the states of a call in order, without repeats."""
@@ -170,7 +171,9 @@ class World:
         """Let so much time pass."""
         end = self.now + seconds
         while True:
-            due = [d for d in (self.hub.deadline, *(a.phone.deadline for a in self._alive())) if d is not None]
+            due = [
+                d for d in (self.hub.deadline, *(a.phone.deadline for a in self._alive())) if d is not None
+            ]
             timer = min(due, default=float("inf"))
             event = self._heap[0][0] if self._heap else float("inf")
             at = min(timer, event)

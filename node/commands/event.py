@@ -1,0 +1,60 @@
+"""What a softphone tells: one event after the other, as a line or as JSON."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from node.call import Call, IncomingCall
+from node.identity import CallerInfo
+from signaling.reasons import Reason
+
+EventName = Literal[
+    "listening", "mailbox", "incoming", "missed", "calling", "ringing", "connected", "held", "held-by-other",
+    "resumed", "muted", "unmuted", "transferring", "transfer-progress", "transferred", "transfer-failed",
+    "moving", "ended", "refused", "offline",
+]  # fmt: skip
+
+
+class Event(Struct, frozen=True, omit_defaults=True):
+    """Something that happened: with whom, in which call, and what there is to say about it."""
+
+    event: EventName
+    party: str = ""
+    display_name: str = ""
+    call_id: str = ""
+    target: str = ""
+    message: str = ""
+    code: int | None = None
+    sub_code: int | None = None
+
+    @property
+    def line(self) -> str:
+        """Return the event as one line: its name, then who, then the rest."""
+        words = [self.event, self.party, f"to {self.target}" if self.target else ""]
+        codes = "" if self.code is None else f" ({self.code}/{self.sub_code})"
+        return " ".join(filter(None, words)) + (f": {self.message}{codes}" if self.message else "")
+
+
+def about(
+    event: EventName,
+    call: Call | IncomingCall,
+    reason: Reason | None = None,
+    *,
+    target: str = "",
+    message: str = "",
+) -> Event:
+    """Return an event of a call; with a reason, that is its message."""
+    who = call.caller_info if isinstance(call, IncomingCall) else other_end(call)
+    codes = (reason.code, reason.sub_code) if reason else (None, None)
+    message = reason.message if reason else message
+    return Event(event, name_of(who), who.display_name, call.id, target, message, *codes)
+
+
+def other_end(call: Call) -> CallerInfo:
+    """Return who is at the other end of a call."""
+    return call.remote_participants[0].identifier
+
+
+def name_of(who: CallerInfo) -> str:
+    """Return what one dials to reach someone: the short name, where there is one."""
+    return who.name or who.identifier.raw_id

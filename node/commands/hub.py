@@ -1,0 +1,179 @@
+"""Commands for whoever runs the hub: `hub`, `up`, `token`, `connection-string`."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from node.admin import create_token
+from node.commands import stdin
+from node.commands.options import data_option, hub_access_key, json_option
+from node.commands.process import OK, CommandError, run
+from node.commands.supervisor import Service, supervise
+from signaling.config import connection_string as connection_string_of
+from signaling.config import hub_url, load_config
+from signaling.identity import CreateToken
+from signaling.tokens import MAX_MINUTES, MIN_MINUTES
+
+DEFAULT_PORT = 8400
+
+host_option = click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; 0.0.0.0 lets other machines in.",
+)
+port_option = click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+
+
+@click.command(short_help="Run the hub alone.")
+@host_option
+@port_option
+@data_option
+@click.option("--public-url", metavar="URL", help="URL by which others reach the hub, if it is another.")
+@stdin.supervised_option
+def hub(host: str, port: int, data: Path, public_url: str | None, supervised: bool) -> None:
+    """Run the hub, which connects everybody; it stops on Ctrl-C or SIGTERM.
+
+    Prints one line, its URL, as soon as it is ready. `callnode up` runs hub and voicemail together.
+    """
+    run(lambda stop: _hub(stop, host, port, data, public_url, supervised))
+
+
+async def _hub(
+    stop: asyncio.Event, host: str, port: int, data: Path, public_url: str | None, supervised: bool
+) -> int:
+    from signaling.server import HubServer
+
+    server = HubServer(load_config(data, host=host, port=port, public_url=public_url))
+    try:
+        await server.start()
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise CommandError(
+            f"The hub cannot listen on {host} port {port}: {why}. "
+            "Is another hub running? Choose another --port, or --port 0 for any that is free."
+        ) from None
+    try:
+        click.echo(server.url)
+        with stdin.until_end(stop, supervised):
+            await stop.wait()
+    finally:
+        await server.stop()
+    return OK
+
+
+@click.command(short_help="Run the whole system: hub and voicemail.")
+@host_option
+@port_option
+@data_option
+def up(host: str, port: int, data: Path) -> None:
+    """Run the whole system, hub and voicemail, and say how to call; Ctrl-C stops it.
+
+    Example for several laptops: callnode up --host 0.0.0.0
+    """
+    run(lambda stop: _up(stop, host, port, data))
+
+
+async def _up(stop: asyncio.Event, host: str, port: int, data: Path) -> int:
+    address = ["--host", host, "--port", str(port), "--data", str(data), "--supervised"]
+
+    async def started(url: str) -> None:
+        # Again on the same port, so that agents find it after a restart.
+        hub_service.arguments[hub_service.arguments.index("--port") + 1] = url.rpartition(":")[2]
+        click.echo(_welcome(url, data, others=host not in ("127.0.0.1", "localhost", "::1")))
+
+    hub_service = Service("hub", ["hub", *address], started)
+    voicemail = Service("voicemail", ["voicemail", "serve", "--data", str(data), "--supervised"])
+    return await supervise(stop, [hub_service, voicemail])
+
+
+def _welcome(url: str, data: Path, *, others: bool) -> str:
+    program = "callnode" if Path(sys.argv[0]).name.startswith("callnode") else "python -m node.cli"
+    where = "" if os.environ.get("CALLNODE_DATA") == str(data) else f" --data {data}"
+    lines = [
+        f"callnode is up at {url}, with voicemail. Ctrl-C stops it.",
+        "",
+        "1. Make a token for each person, here:",
+        f"     {program} token alice{where}",
+        f"     {program} token bob{where}",
+        "2. On each laptop, paste that person's token, and be reachable:",
+        "     export CALLNODE_TOKEN=…",
+        f"     {program} listen",
+        "3. Or call somebody:",
+        f"     {program} call bob",
+    ]
+    if not others:
+        lines += ["", f"Only this machine can reach it. For others: {program} up --host 0.0.0.0"]
+    return "\n".join(lines)
+
+
+@click.command(
+    short_help="Let somebody in: make a token.",
+    epilog="Example: export CALLNODE_TOKEN=$(callnode token alice)",
+)
+@click.argument("name")
+@data_option
+@click.option("--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+@click.option(
+    "--minutes",
+    type=click.IntRange(MIN_MINUTES, MAX_MINUTES),
+    default=MAX_MINUTES,
+    show_default=True,
+    help="How long the token is valid.",
+)
+@click.option("--display-name", metavar="TEXT", help="The name that others see.")
+@click.option("--no-transfer", is_flag=True, help="Do not let this token transfer calls.")
+@click.option("--voicemail", is_flag=True, help="Make a token for a voicemail service, not for a person.")
+@json_option
+def token(
+    name: str,
+    data: Path,
+    url: str | None,
+    minutes: int,
+    display_name: str | None,
+    no_transfer: bool,
+    voicemail: bool,
+    as_json: bool,
+) -> None:
+    """Make a token for NAME, and the user of that name if there is none.
+
+    Prints the token alone. Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL.
+    """
+    if not re.fullmatch(r"[a-z0-9._-]{1,64}", name):
+        raise click.BadParameter("a name has 1 to 64 of a-z 0-9 . _ -", param_hint="NAME")
+    wanted = CreateToken(name, display_name, minutes, not no_transfer, voicemail)
+    run(lambda _: _token(url, data, wanted, as_json))
+
+
+async def _token(url: str | None, data: Path, wanted: CreateToken, as_json: bool) -> int:
+    key = hub_access_key(data)
+    made = await create_token(url or hub_url(data), key, wanted)
+    if as_json:
+        click.echo(msgspec.json.encode(made))
+        return OK
+    if sys.stderr.isatty():
+        until = made.expires_on.astimezone().strftime("%Y-%m-%d %H:%M")
+        click.echo(f"{made.name} is {made.identity}. Keep this token secret; it ends {until}:", err=True)
+    click.echo(made.token)
+    return OK
+
+
+@click.command(short_help="For the Azure Communication Services SDKs.")
+@data_option
+def connection_string(data: Path) -> None:
+    """Print the connection string, for the Azure Communication Services SDKs.
+
+    It holds the access key, which lets its holder make tokens for anybody: keep it secret.
+    """
+    click.echo(connection_string_of(data))

@@ -1,0 +1,370 @@
+"""The hub's door: who may do what, what strangers and late messages get, and that nothing is left."""
+
+import pytest
+
+from signaling.hub import GRACE_SECONDS, MAX_CALLS, Back, Input, Joined, Left, Lost, Tick, UserRemoved
+from signaling.messages import (
+    Bye,
+    CallAnswer,
+    CallAnswered,
+    CallCandidate,
+    CallConnected,
+    CallEnd,
+    CallEnded,
+    CallHold,
+    CallIncoming,
+    CallPlace,
+    CallProgress,
+    CallRinging,
+    CallUp,
+    CallUpdate,
+    Candidate,
+    ClientMessage,
+    Error,
+    Hello,
+    Outcome,
+    ParticipantTarget,
+    Party,
+    Ping,
+    TokenRefresh,
+    TransferCancel,
+    TransferDecline,
+    TransferUpdate,
+)
+from signaling.reasons import (
+    ANSWERED_ELSEWHERE,
+    BAD_ARGUMENT,
+    CANCELLED,
+    DECLINED,
+    HUNG_UP,
+    MEDIA_LOST,
+    NETWORK,
+    NO_MEDIA,
+    NOT_PERMITTED,
+    OFFLINE,
+    UNKNOWN_CALL,
+    UNKNOWN_USER,
+    Reason,
+)
+from signaling.settings import Settings
+from tests.unit.board import FULL, Board, Told, party
+
+pytestmark = pytest.mark.unit
+
+CANDIDATE = Candidate("candidate:1 1 udp 1 192.0.2.1 5000 typ host", "0", 0)
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board("ann", "bob", "cat")
+
+
+def refused(told: Told, session: str, reason: Reason, about: str) -> bool:
+    """Tell whether one session alone was told an error of this code about this."""
+    [(who, error)] = told
+    assert isinstance(error, Error), error
+    codes = (error.reason.code, error.reason.sub_code)
+    return (who, codes, error.about) == (session, (reason.code, reason.sub_code), about)
+
+
+# --- a call
+
+
+def test_a_call_from_dialling_to_hanging_up(board: Board) -> None:
+    assert board.place("ann", "bob") == [("bob", CallIncoming("c1", party("ann"), "offer of ann"))]
+    assert board.say("bob", CallRinging("c1")) == [("ann", CallProgress("c1", "ringing", party("bob")))]
+    outcome = Outcome("participant", party("bob"))
+    assert board.say("bob", CallAnswer("c1", "answer")) == [("ann", CallAnswered("c1", "answer", outcome))]
+    assert board.say("ann", CallUp("c1")) == []
+    assert board.say("bob", CallUp("c1")) == [("ann", CallConnected("c1")), ("bob", CallConnected("c1"))]
+    assert board.say("ann", CallEnd("c1")) == [("bob", CallEnded("c1", HUNG_UP))]
+    assert board.empty()
+    [record] = board.records
+    assert (record.caller, record.callee, record.reason) == ("8:acs:ann", "8:acs:bob", HUNG_UP)
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        ("hangup", HUNG_UP),
+        ("declined", HUNG_UP),
+        ("no_media", NO_MEDIA),
+        ("failed", NO_MEDIA),
+        ("media_lost", MEDIA_LOST),
+    ],
+)
+def test_the_other_end_learns_why(board: Board, cause: str, reason: Reason) -> None:
+    board.talk("ann", "bob")
+    told = board.say("bob", CallEnd("c1", cause))  # type: ignore[arg-type]
+    assert told == [("ann", CallEnded("c1", reason))]
+
+
+def test_candidates_renegotiation_and_hold_go_to_the_other_end_without_its_number(board: Board) -> None:
+    board.talk("ann", "bob")
+    for session, other, message in (
+        ("ann", "bob", CallCandidate("c1", CANDIDATE, seq=5)),
+        ("bob", "ann", CallCandidate("c1", None, seq=6)),
+        ("ann", "bob", CallUpdate("c1", "offer", "sdp", seq=7)),
+        ("bob", "ann", CallUpdate("c1", "answer", "sdp", seq=8)),
+        ("bob", "ann", CallHold("c1", True, seq=9)),
+    ):
+        [(who, told)] = board.say(session, message)
+        assert (who, told.seq) == (other, 0)
+        assert type(told) is type(message)
+
+
+@pytest.mark.parametrize(("session", "kind"), [("ann", "answer"), ("bob", "offer")])
+def test_only_the_caller_offers(board: Board, session: str, kind: str) -> None:
+    board.talk("ann", "bob")
+    told = board.say(session, CallUpdate("c1", kind, "sdp"))  # type: ignore[arg-type]
+    assert refused(told, session, BAD_ARGUMENT, "call.update")
+
+
+def test_before_the_answer_nothing_of_a_ringing_device_reaches_the_caller(board: Board) -> None:
+    board.place("ann", "bob")
+    for message in (
+        CallUpdate("c1", "answer", "another answer"),
+        CallHold("c1", True),
+        CallCandidate("c1", CANDIDATE),
+        CallUp("c1"),
+    ):
+        assert board.say("bob", message) == []
+    for message in (CallUpdate("c1", "offer", "sdp"), CallHold("c1", True), CallUp("c1")):
+        assert board.say("ann", message) == []
+    assert board.state("c1") == "ringing"
+
+
+# --- who may call whom
+
+
+def test_a_call_without_the_right_rings_nobody(board: Board) -> None:
+    board.join("ann", "ann-2", frozenset({"voip.join"}))
+    assert board.place("ann-2", "bob") == [("ann-2", CallEnded("c1", NOT_PERMITTED))]
+
+
+def test_unknown_callee(board: Board) -> None:
+    assert board.place("ann", "nobody") == [("ann", CallEnded("c1", UNKNOWN_USER))]
+
+
+def test_calling_oneself(board: Board) -> None:
+    [(session, ended)] = board.place("ann", "8:acs:ann")
+    assert session == "ann"
+    assert isinstance(ended, CallEnded)
+    assert ended.reason.code == 400
+
+
+def test_a_call_id_is_used_once(board: Board) -> None:
+    board.place("ann", "bob")
+    assert board.place("ann", "bob") == [], "a replay changes nothing"
+    [(session, ended)] = board.place("cat", "bob")
+    assert session == "cat"
+    assert isinstance(ended, CallEnded)
+    assert ended.reason.code == 400
+    assert board.sessions_in("c1") == {"ann"}
+
+
+def test_a_transfer_id_that_was_not_ordered(board: Board) -> None:
+    told = board.say("ann", CallPlace("c1", "bob", "offer", "t9"))
+    assert told == [("ann", CallEnded("c1", UNKNOWN_CALL))]
+
+
+def test_an_agent_has_a_limit_of_calls(board: Board) -> None:
+    for number in range(MAX_CALLS):
+        board.place("ann", "bob", f"c{number}")
+    [(session, ended)] = board.place("ann", "bob", "more")
+    assert session == "ann"
+    assert isinstance(ended, CallEnded)
+    assert str(MAX_CALLS) in ended.reason.message
+
+
+def test_a_transfer_needs_its_right(board: Board) -> None:
+    board.join("ann", "ann-2", FULL - {"transfer"})
+    board.talk("ann-2", "bob")
+    told = board.ask(ParticipantTarget("cat"), who="ann-2")
+    assert told == [("ann-2", TransferUpdate("t1", "c1", "Failed", error=NOT_PERMITTED))]
+
+
+# --- strangers, late and odd messages
+
+
+@pytest.mark.parametrize(
+    ("message", "about"),
+    [
+        (CallRinging("c1"), "call.ringing c1"),
+        (CallUp("c1"), "call.up c1"),
+        (CallEnd("c1"), "call.end c1"),
+        (CallCandidate("c1", None), "call.candidate c1"),
+        (CallUpdate("c1", "offer", "sdp"), "call.update c1"),
+        (CallHold("c1", True), "call.hold c1"),
+    ],
+)
+def test_a_stranger_gets_the_same_refusal_as_for_no_call(
+    board: Board, message: ClientMessage, about: str
+) -> None:
+    without = board.say("cat", message)
+    board.talk("ann", "bob")
+    told = board.say("cat", message)
+    assert refused(told, "cat", UNKNOWN_CALL, about)
+    assert told == without
+    assert board.state("c1") == "up"
+
+
+def test_a_stranger_cannot_answer_nor_learn_of_a_call(board: Board) -> None:
+    nothing = [("cat", CallEnded("c1", UNKNOWN_CALL))]
+    assert board.say("cat", CallAnswer("c1", "sdp")) == nothing
+    board.place("ann", "bob")
+    assert board.say("cat", CallAnswer("c1", "sdp")) == nothing
+    board.pick_up("bob")
+    assert board.say("cat", CallAnswer("c1", "sdp")) == nothing
+    assert board.sessions_in("c1") == {"ann", "bob"}
+
+
+def test_a_caller_does_not_answer_its_own_call(board: Board) -> None:
+    board.place("ann", "bob")
+    assert board.say("ann", CallAnswer("c1", "sdp")) == []
+    assert board.state("c1") == "ringing"
+
+
+def test_a_replayed_answer_and_up_change_nothing(board: Board) -> None:
+    board.talk("ann", "bob")
+    before = board.hub.calls.all["c1"]
+    for session in ("ann", "bob"):
+        assert board.say(session, CallAnswer("c1", "sdp")) == []
+        assert board.say(session, CallUp("c1")) == []
+    assert board.hub.calls.all["c1"] is before
+
+
+def test_after_the_end_late_messages_only_get_a_refusal(board: Board) -> None:
+    board.talk("ann", "bob")
+    board.say("ann", CallEnd("c1"))
+    assert refused(board.say("bob", CallEnd("c1")), "bob", UNKNOWN_CALL, "call.end c1")
+    assert board.say("bob", CallAnswer("c1", "sdp")) == [("bob", CallEnded("c1", UNKNOWN_CALL))]
+    assert board.say("bob", TransferCancel("t1")) == board.say("bob", TransferDecline("t1")) == []
+    assert board.empty() and len(board.records) == 1
+
+
+@pytest.mark.parametrize("message", [Hello("token"), TokenRefresh("token"), Ping(), Bye()])
+def test_messages_of_the_session_are_not_the_cores(board: Board, message: ClientMessage) -> None:
+    assert refused(board.say("ann", message), "ann", BAD_ARGUMENT, "session")
+
+
+@pytest.mark.parametrize("what", [Lost("x"), Back("x"), Left("x")])
+def test_an_unknown_session_does_nothing(board: Board, what: Input) -> None:
+    assert board.feed(what) == []
+    assert board.say("x", CallPlace("c1", "bob", "sdp")) == []
+    assert board.empty() and "x" not in board.hub.presence.sessions
+
+
+# --- devices
+
+
+def test_all_devices_ring_one_wins_and_a_late_answer_finds_nothing(board: Board) -> None:
+    board.join("bob", "bob-2")
+    assert [s for s, _ in board.place("ann", "bob")] == ["bob", "bob-2"]
+    board.say("bob-2", CallAnswer("c1", "sdp"))
+    assert board.ends("bob", "c1") == [CallEnded("c1", ANSWERED_ELSEWHERE)]
+    board.say("bob", CallAnswer("c1", "late"))
+    assert board.sessions_in("c1") == {"ann", "bob-2"}
+    answers = [m.sdp for s, m in board.told if isinstance(m, CallAnswered)]
+    assert answers == ["sdp"]
+
+
+def test_a_ringing_device_declines_by_hanging_up(board: Board) -> None:
+    board.place("ann", "bob")
+    assert board.say("bob", CallEnd("c1")) == [("ann", CallEnded("c1", DECLINED))]
+
+
+def test_a_ringing_device_without_sound_counts_as_offline(board: Board) -> None:
+    board.place("ann", "bob")
+    assert board.say("bob", CallEnd("c1", "no_media")) == [("ann", CallEnded("c1", OFFLINE))]
+
+
+# --- sessions come and go
+
+
+def test_a_lost_session_keeps_its_calls_within_the_grace(board: Board) -> None:
+    board.talk("ann", "bob")
+    board.lose("bob")
+    assert board.wait(GRACE_SECONDS - 1) == []
+    board.feed(Back("bob"))
+    assert board.wait(100) == [] and board.state("c1") == "up"
+    assert board.hub.deadline is None
+
+
+def test_a_lost_session_ends_with_its_grace(board: Board) -> None:
+    board.talk("ann", "bob")
+    board.lose("bob")
+    assert board.wait(GRACE_SECONDS) == [("ann", CallEnded("c1", NETWORK))]
+    assert board.dropped == ["bob"]
+    assert board.empty()
+
+
+def test_a_lost_session_is_told_what_it_may_still_resume_to(board: Board) -> None:
+    board.talk("ann", "bob")
+    board.lose("bob")
+    assert board.say("ann", CallEnd("c1")) == [("bob", CallEnded("c1", HUNG_UP))]
+
+
+def test_leaving_ends_calls_cancels_and_stops_ringing(board: Board) -> None:
+    board.talk("ann", "bob", "c1")
+    board.place("bob", "cat", "c2")
+    board.place("cat", "bob", "c3")
+    told = board.leave("bob")
+    assert set(told) == {
+        ("ann", CallEnded("c1", NETWORK)),
+        ("cat", CallEnded("c2", NETWORK)),
+        ("cat", CallEnded("c3", OFFLINE)),
+    }
+    assert board.empty()
+    assert board.say("bob", CallPlace("c4", "ann", "sdp")) == [], "a session that left is not obeyed"
+
+
+def test_a_device_that_leaves_while_others_ring(board: Board) -> None:
+    board.join("bob", "bob-2")
+    board.place("ann", "bob")
+    assert board.leave("bob") == []
+    board.pick_up("bob-2")
+    assert board.sessions_in("c1") == {"ann", "bob-2"}
+
+
+def test_cancel_reaches_every_device(board: Board) -> None:
+    board.join("bob", "bob-2")
+    board.place("ann", "bob")
+    assert board.say("ann", CallEnd("c1")) == [
+        ("bob", CallEnded("c1", CANCELLED)),
+        ("bob-2", CallEnded("c1", CANCELLED)),
+    ]
+
+
+def test_names_of_a_session_are_its_own_or_the_directorys(board: Board) -> None:
+    for session, display_name in (("ann-2", ""), ("ann-3", "Ann at work")):
+        board.feed(Joined(session, "8:acs:ann", display_name, FULL))
+    board.feed(Joined("new", "8:acs:new", "", FULL))
+    parties = [board.hub.presence.party(s) for s in ("ann-2", "ann-3", "new")]
+    assert parties == [
+        Party("8:acs:ann", "Ann", "ann"),
+        Party("8:acs:ann", "Ann at work", "ann"),
+        Party("8:acs:new", "", ""),
+    ]
+
+
+def test_a_removed_user_is_unknown(board: Board) -> None:
+    board.feed(UserRemoved("8:acs:bob"))
+    assert board.place("ann", "bob") == [("ann", CallEnded("c1", UNKNOWN_USER))]
+
+
+def test_changed_settings_count_for_the_next_call(board: Board) -> None:
+    board.voicemail()
+    board.user("bob", Settings(unanswered_delay=10))
+    board.place("ann", "bob")
+    told = board.wait(10)
+    assert ("ann", CallProgress("c1", "voicemail", party("bob"))) in told
+
+
+def test_nothing_to_wait_for_and_a_tick_before_time(board: Board) -> None:
+    assert board.hub.deadline is None
+    board.place("ann", "bob")
+    assert board.hub.deadline == 60
+    board.lose("cat")
+    assert board.hub.deadline == GRACE_SECONDS
+    assert board.feed(Tick()) == []

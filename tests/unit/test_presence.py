@@ -1,0 +1,51 @@
+"""Who is online, on which devices, and which voicemail service has the least to do."""
+
+import pytest
+
+from signaling.messages import Party, Right
+from signaling.presence import Presence, Session
+
+pytestmark = pytest.mark.unit
+
+
+def session(name: str, *rights: Right, grace: float | None = None) -> Session:
+    return Session(Party(f"8:acs:{name}", name=name), frozenset(rights or ("voip",)), grace)
+
+
+def presence(**sessions: Session) -> Presence:
+    present = Presence()
+    present.sessions.update(sessions)
+    return present
+
+
+def test_nobody_is_there() -> None:
+    empty = Presence()
+    assert empty.online == set() == empty.devices("8:acs:ann")
+    assert empty.voicemail(lambda _: 0) is None
+
+
+def test_all_devices_of_a_user_ring() -> None:
+    present = presence(a=session("ann"), b=session("ann"), c=session("bob"))
+    assert present.online == {"8:acs:ann", "8:acs:bob"}
+    assert present.devices("8:acs:ann") == {"a", "b"}
+    assert present.devices("8:acs:dan") == set()
+    assert present.party("c").name == "bob"
+
+
+def test_lost_rightless_and_service_sessions_do_not_ring() -> None:
+    present = presence(
+        lost=session("ann", grace=9.0),
+        joins=session("bob", "voip.join"),
+        service=session("vm", "voip", "voicemail"),
+    )
+    assert present.online == set()
+    assert present.devices("8:acs:ann") == set()
+
+
+def test_the_voicemail_service_with_the_least_to_do() -> None:
+    services = {name: session("vm", "voip", "voicemail") for name in ("v1", "v2", "v3")}
+    present = presence(
+        **services, ann=session("ann"), lost=session("vm", "voip", "voicemail", grace=1.0)
+    )
+    load = {"v1": 3, "v2": 1, "v3": 1, "ann": 0, "lost": 0}
+    assert present.voicemail(load.__getitem__) == "v2"
