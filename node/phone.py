@@ -125,7 +125,7 @@ class Phone:
                     self._send(wire.TransferCancel(transfer_id))
             case Consent(transfer_id, accept):
                 if offer := self.offers.pop(transfer_id, None):
-                    self._follow(offer, now) if accept else self._send(wire.TransferDecline(transfer_id))
+                    self._follow(offer, now) if accept else self._decline(offer, now)
             case Cut(reason):
                 self._cut(reason)
             case Tick():
@@ -153,7 +153,7 @@ class Phone:
                     call = replace(call, up=True, deadline=None)
                     self._put(replace(call, state=call.talking))
             case wire.CallEnded(call_id, reason):
-                self._ended(call_id, reason)
+                self._ended(call_id, reason, now)
             case wire.CallCandidate(call_id, candidate):
                 known = self.calls.get(call_id) or self.ringing.get(call_id)
                 if known and candidate is not None:
@@ -249,6 +249,7 @@ class Phone:
             self._send(wire.TransferDecline(offer.transfer_id))
         elif self._consent and offer.target.raw_id != offer.transferor.raw_id:
             self.offers[offer.transfer_id] = offer
+            self._keep(old)
             self._out.append(TransferAsked(offer))
         else:
             self._follow(offer, now)
@@ -272,11 +273,14 @@ class Phone:
                 deadline=now + SETUP_SECONDS,
             )
         )
-        if old.lost:
-            self._put(replace(old, deadline=None), quiet=True)
+        self._keep(old)
         self._do(orders.TakeOver(offer.call_id, old.id))
         self._do(orders.MakeOffer(offer.call_id))
         self._out.append(TransferTaken(old.id, offer.call_id))
+
+    def _decline(self, offer: wire.CallOriginate, now: float) -> None:
+        self._send(wire.TransferDecline(offer.transfer_id))
+        self._await_reason(offer.replaces, now)
 
     def _transfer(self, request: wire.TransferRequest, now: float) -> None:
         call = self.calls.get(request.call_id)
@@ -330,12 +334,13 @@ class Phone:
         self._put(replace(call, renegotiating=call.offerer))
         self._do(orders.SetHold(call.id, call.local_hold, call.remote_hold, call.offerer))
 
-    def _ended(self, call_id: str, reason: Reason) -> None:
+    def _ended(self, call_id: str, reason: Reason, now: float) -> None:
         if self.ringing.pop(call_id, None):
             self._silence(call_id, reason)
         for transfer_id, offer in list(self.offers.items()):
             if offer.call_id == call_id:
                 del self.offers[transfer_id]
+                self._await_reason(offer.replaces, now)
         if (call := self.calls.get(call_id)) and call.live:
             self._close(call, reason)
 
@@ -347,6 +352,8 @@ class Phone:
     def _leave(self, call: Session, reason: Reason) -> None:
         if call.placed or call.direction == "Incoming":
             self._send(wire.CallEnd(call.id, _CAUSES.get(reason, "hangup")))
+        elif call.transfer_id is not None:
+            self._send(wire.TransferDecline(call.transfer_id))
         self._close(call, reason)
 
     def _close(self, call: Session, reason: Reason) -> None:
@@ -364,6 +371,11 @@ class Phone:
         call = self.calls.get(call_id)
         if call and call.live and call.lost and not call.transferred and not self._being_replaced(call_id):
             self._put(replace(call, deadline=now + LOST_SECONDS), quiet=True)
+
+    def _keep(self, call: Session) -> None:
+        """Let a call whose sound is lost live on: what replaces it has a deadline of its own."""
+        if call.lost:
+            self._put(replace(call, deadline=None), quiet=True)
 
     def _being_replaced(self, call_id: str) -> bool:
         return call_id in {c.replaces for c in self.calls.values()} | {

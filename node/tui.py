@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -217,15 +218,15 @@ def _hints(phone: Softphone) -> list[tuple[str, str]]:
         if call.state in (CallState.CONNECTED, CallState.LOCAL_HOLD, CallState.REMOTE_HOLD):
             hints += [("m", "unmute" if call.is_muted else "mute")]
             hints += [("o", "resume" if call.state is CallState.LOCAL_HOLD else "hold")]
-            hints += [("t", "transfer"), ("v", "to voicemail")]
-            hints += [("c", "connect both")] if len(phone.calls) == 2 else [("d", "call another")]
+            hints += [("t", "transfer"), ("v", "voicemail")]
+            hints += [("c", "connect")] if len(phone.calls) == 2 else [("d", "dial")]
     else:
         hints.append(("d", "dial"))
     return [*hints, ("q", "quit")]
 
 
-def _keys(hints: list[tuple[str, str]]) -> Text:
-    return Text("  ").join(Text.assemble((key, "bold reverse"), " ", what) for key, what in hints)
+def _keys(hints: list[tuple[str, str]]) -> RenderableType:
+    return Columns([Text.assemble((key, "bold reverse"), " ", what) for key, what in hints], padding=(0, 2))
 
 
 def _who(who: CallerInfo) -> str:

@@ -10,7 +10,7 @@ needs to know is told to its `Watcher`. Only `signaling.hub` calls in here.
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -315,6 +315,8 @@ class Calls:
                 call = replace(call, callee=owner, plan=plan, kind="voicemail")
                 self._progress(call, "voicemail")
                 self._ring(call, {service}, PICKUP_SECONDS, now)
+            case _:
+                assert_never(step)
 
     def _ring(self, call: Call, sessions: set[str], seconds: float, now: float) -> None:
         call = replace(

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Collection
+from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -115,3 +116,5 @@ def _divert(
         case ToPerson(identifier):
             person = directory.find(identifier)
             return Refuse(UNKNOWN_USER) if person is None else start(person, plan, directory, online)
+        case _:
+            assert_never(to)

@@ -12,7 +12,7 @@ before B placed it. `Transfers` only decides; calls are changed through `signali
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -258,6 +258,8 @@ class Transfers:
                 if c.party.raw_id in parties:
                     return bad_argument("The target of a transfer must be a third person.")
                 user, target_session = self._directory.users.get(c.party.raw_id), c.session
+            case _:
+                assert_never(message.target)
         if user is None:
             return UNKNOWN_USER
         return Transfer(

@@ -9,9 +9,10 @@ from node.identity import CallerInfo
 from signaling.reasons import Reason
 
 EventName = Literal[
-    "listening", "mailbox", "incoming", "missed", "calling", "ringing", "connected", "held", "held-by-other",
-    "resumed", "muted", "unmuted", "transferring", "transfer-progress", "transferred", "transfer-failed",
-    "moving", "ended", "refused", "offline",
+    "listening", "mailbox", "incoming", "missed", "declined", "calling", "ringing", "connected", "ended",
+    "held", "held-by-other", "resumed", "muted", "unmuted",
+    "transferring", "transfer-progress", "transferred", "transfer-failed", "moving",
+    "refused", "offline",
 ]  # fmt: skip
 
 

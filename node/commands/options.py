@@ -62,7 +62,7 @@ def user_options(command: Command) -> Command:
 
 
 def hub_access_key(data: Path) -> str:
-    """Return the access key from the environment or the hub's folder; raises CommandError if there is none."""
+    """Return the access key from the environment or the hub's folder; raises CommandError without one."""
     if not os.environ.get(ACCESS_KEY_VARIABLE) and not (data / "access_key").exists():
         raise CommandError(
             f"There is no access key in {data}: start a hub with this folder (`callnode up --data …`), "

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Unpack
 
 from media.source import FileSource
 from node.agent import CallAgent, ConnectionStateChanged, IncomingCallEvent, MailboxChanged
@@ -20,8 +21,8 @@ from node.commands.process import NETWORK, OK, TOKEN, exit_code
 from node.errors import CallingError
 from node.events import Tasks
 from node.session import CallState
-from node.transfer import Transfer, TransferAccepted, TransferState, TransferStateChanged, TransferTarget
-from signaling.reasons import Reason
+from node.transfer import TransferAccepted, TransferState, TransferStateChanged, TransferTarget
+from signaling.reasons import DECLINED, Reason
 
 TAIL_SECONDS = 0.5
 """From the last sample of a file to the end of the call: it is still on its way to the ear."""
@@ -31,9 +32,6 @@ _MOVES: dict[CallState, EventName] = {
     CallState.LOCAL_HOLD: "held",
     CallState.REMOTE_HOLD: "held-by-other",
 }
-_COMMANDS = (
-    "accept, reject, hangup, mute, hold, dial NAME, transfer NAME, voicemail NAME, transfer-to-call, quit"
-)
 
 
 class Softphone:
@@ -89,35 +87,26 @@ class Softphone:
 
     def obey(self, line: str) -> None:
         """Carry out a command such as `accept` or `transfer NAME`; what cannot be done is an event."""
-        command, _, argument = line.strip().partition(" ")
-        match command.lower(), argument.strip():
-            case "", _:
-                return
-            case "accept", "":
-                work = self._accept()
-            case "reject", "":
-                work = self._reject()
-            case "hangup", "":
-                work = self._hang_up()
-            case "mute", "":
-                work = self._mute()
-            case "hold", "":
-                work = self._hold()
-            case "dial", name if name:
-                work = self._dial(name)
-            case "transfer", name if name:
-                work = self._transfer(name, {"target_participant": name})
-            case "voicemail", name if name:
-                work = self._transfer(name, {"target_participant_voicemail": name})
-            case "transfer-to-call", "":
-                work = self._join_calls()
-            case "quit", "":
-                self._stop.set()
-                return
-            case _:
-                self._refuse(f"there is no command {line!r}; there are {_COMMANDS}")
-                return
-        self._tasks.spawn(self._try(work))
+        command, _, name = line.strip().partition(" ")
+        name = name.strip()
+        plain = {
+            "accept": self._accept,
+            "reject": self._reject,
+            "hangup": self._hang_up,
+            "mute": self._mute,
+            "hold": self._hold,
+            "transfer-to-call": self._join_calls,
+        }
+        named = {"dial": self._dial, "transfer": self._to_person, "voicemail": self._to_voicemail}
+        if command in plain and not name:
+            self._tasks.spawn(self._try(plain[command]()))
+        elif command in named and name:
+            self._tasks.spawn(self._try(named[command](name)))
+        elif command == "quit":
+            self._stop.set()
+        elif command:
+            known = ", ".join([*plain, *(f"{word} NAME" for word in named), "quit"])
+            self._refuse(f"there is no command {line!r}; there are {known}")
 
     async def close(self) -> None:
         """Hang up every call and let go; what rings here goes on ringing elsewhere."""
@@ -128,10 +117,8 @@ class Softphone:
     async def _try(self, work: Awaitable[None]) -> None:
         try:
             await work
-        except CallingError as error:
-            self._refuse(error.message)
-        except (OSError, ValueError) as error:
-            self._refuse(str(error))
+        except (CallingError, OSError, ValueError) as error:
+            self._refuse(error.message if isinstance(error, CallingError) else str(error))
 
     def _refuse(self, message: str) -> None:
         self._tell(Event("refused", message=message))
@@ -190,19 +177,21 @@ class Softphone:
         await self._hold_all()
         self.dial(name)
 
-    async def _transfer(self, name: str, target: TransferTarget) -> None:
-        call = self._current()
-        transfer = call.feature(Features.TRANSFER).transfer(target, hang_up_when_transferred=True)
-        self._follow(call, transfer, name)
+    async def _to_person(self, name: str) -> None:
+        self._transfer(self._current(), name, target_participant=name)
+
+    async def _to_voicemail(self, name: str) -> None:
+        self._transfer(self._current(), name, target_participant_voicemail=name)
 
     async def _join_calls(self) -> None:
         if len(self.calls) != 2:
             raise CallingError(400, 0, "two calls are needed; dial NAME makes the second")
         first, second = self.calls
-        transfer = first.feature(Features.TRANSFER).transfer(target_call_id=second.id)
-        self._follow(first, transfer, name_of(other_end(second)))
+        self._transfer(first, name_of(other_end(second)), target_call_id=second.id)
 
-    def _follow(self, call: Call, transfer: Transfer, target: str) -> None:
+    def _transfer(self, call: Call, target: str, **how: Unpack[TransferTarget]) -> None:
+        transfer = call.feature(Features.TRANSFER).transfer(**how, hang_up_when_transferred=True)
+
         def moved(event: TransferStateChanged) -> None:
             match event.new_state:
                 case TransferState.TRANSFERRING:
@@ -227,15 +216,15 @@ class Softphone:
         incoming = event.incoming_call
         self.ringing.append(incoming)
         incoming.on("call_ended", lambda ended: self._missed(incoming, ended.call_end_reason))
-        context = [f"transferred by {name_of(incoming.transferor_info)}"] if incoming.transferor_info else []
-        context += [f"forwarded from {name_of(incoming.forwarded_from)}"] if incoming.forwarded_from else []
-        self._tell(about("incoming", incoming, message=", ".join(context)))
+        others = {"transferred by": incoming.transferor_info, "forwarded from": incoming.forwarded_from}
+        how = ", ".join(f"{what} {name_of(who)}" for what, who in others.items() if who)
+        self._tell(about("incoming", incoming, message=how))
         if self._auto_answer and not self.calls:
             self._tasks.spawn(self._try(self._accept()))
 
     def _missed(self, incoming: IncomingCall, reason: Reason) -> None:
         self.ringing.remove(incoming)
-        self._tell(about("missed", incoming, reason))
+        self._tell(about("declined" if reason == DECLINED else "missed", incoming, reason))
         self._rest(reason)
 
     def _calls_updated(self, event: Updated[Call]) -> None:
@@ -295,8 +284,10 @@ class Softphone:
         if event.reason is None:
             return
         if event.reason == "invalidToken":
-            self.code = TOKEN
-            message = "the token has expired or was revoked; get a new one with `callnode token NAME`"
+            self.code, message = (
+                TOKEN,
+                "the token is no longer valid; get a new one: callnode token NAME",
+            )
         else:
             self.code, message = NETWORK, "the connection to the hub is lost for good"
         self._tell(Event("offline", message=message))

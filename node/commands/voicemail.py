@@ -145,7 +145,10 @@ async def _export(access: Access, message_id: str, file: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="callnode-") as folder:
         path = Path(folder) / "message.ogg"
         await mailbox.audio(message.id, path)
-        await asyncio.to_thread(export_recording, path, file)
+        try:
+            await asyncio.to_thread(export_recording, path, file)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
     click.echo(file)
     return OK
 

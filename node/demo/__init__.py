@@ -37,22 +37,25 @@ async def _play(stage: Stage, listen: bool) -> list[Step]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callnode-demo-")))
         data = str(folder / "data")
+        log = folder / "log"
         stage.tell("starting the hub …")
-        hub = await stack.enter_async_context(child("node.cli", "hub", "--port", "0", "--data", data))
-        url = await first_line(hub, "the hub")
+        hub = await stack.enter_async_context(
+            child("node.cli", "hub", "--port", "0", "--data", data, log=log)
+        )
+        url = await first_line(hub, "the hub", log)
         stage.tell("starting voicemail …")
-        voicemail = await stack.enter_async_context(child("node.cli", "voicemail", "serve", "--data", data))
-        await first_line(voicemail, "voicemail")
+        service = child("node.cli", "voicemail", "serve", "--data", data, log=log)
+        await first_line(await stack.enter_async_context(service), "voicemail", log)
         stage.tell("Alice, Bob and Carol come online …")
-        tokens = {name: await _token(name, data) for name in NAMES}
+        tokens = {name: await _token(name, data, log) for name in NAMES}
         await _settings(url, tokens["carol"])
-        cast = await stack.enter_async_context(people(tokens, "bob" if listen else None, stage.show))
+        cast = await stack.enter_async_context(people(tokens, "bob" if listen else None, stage.show, log))
         return await Story(cast, folder, stage, Mailbox(url, tokens["carol"])).tell()
 
 
-async def _token(name: str, data: str) -> str:
-    async with child("node.cli", "token", name, "--data", data) as process:
-        return await first_line(process, f"the token of {name}")
+async def _token(name: str, data: str, log: Path) -> str:
+    async with child("node.cli", "token", name, "--data", data, log=log) as process:
+        return await first_line(process, f"the token of {name}", log)
 
 
 async def _settings(url: str, token: str) -> None:

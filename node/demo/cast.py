@@ -83,30 +83,32 @@ class Person:
 
 
 @asynccontextmanager
-async def child(*arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def child(*arguments: str, log: Path, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a process of this Python until left; it is told to stop, and killed if it does not in 5 s."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=os.environ | environment,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(5):
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env=os.environ | environment,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    async with asyncio.timeout(5):
+                        await process.wait()
+                except TimeoutError:
+                    process.kill()
                     await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
 
 
-async def first_line(process: asyncio.subprocess.Process, what: str) -> str:
+async def first_line(process: asyncio.subprocess.Process, what: str, log: Path) -> str:
     """Return the line that says that a process is ready."""
     assert process.stdout is not None
     try:
@@ -115,13 +117,14 @@ async def first_line(process: asyncio.subprocess.Process, what: str) -> str:
     except TimeoutError:
         line = ""
     if not line:
-        raise StoryError(f"{what} did not start")
+        said = (await asyncio.to_thread(log.read_text)).strip().splitlines()
+        raise StoryError(f"{what} did not start: {said[-1] if said else 'it said nothing'}")
     return line
 
 
 @asynccontextmanager
 async def people(
-    tokens: dict[str, str], listener: str | None, show: Callable[[str, Event], None]
+    tokens: dict[str, str], listener: str | None, show: Callable[[str, Event], None], log: Path
 ) -> AsyncIterator[dict[str, Person]]:
     """Start everyone; return them by name once all are connected to the hub."""
     async with AsyncExitStack() as stack:
@@ -130,7 +133,7 @@ async def people(
         for name, token in tokens.items():
             options = ["--listen"] if name == listener else []
             process = await stack.enter_async_context(
-                child("node.demo.actor", name, *options, CALLNODE_TOKEN=token)
+                child("node.demo.actor", name, *options, log=log, CALLNODE_TOKEN=token)
             )
             cast[name] = Person(name, process, show)
             tasks.append(asyncio.create_task(cast[name].listen()))

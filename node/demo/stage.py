@@ -19,6 +19,13 @@ from media.devices import Devices
 
 FLOOR_DBFS = -60.0
 WIDTH = 24
+DOING = {
+    "Connected": "talks",
+    "RemoteHold": "is on hold",
+    "LocalHold": "holds a call",
+    "Ringing": "hears it ring",
+    "Connecting": "is being connected",
+}
 
 
 class Stage:
@@ -28,9 +35,11 @@ class Stage:
         self._console = Console(file=sys.stderr if not sys.stdout.isatty() else None, highlight=False)
         self._listen = listen
         self._levels: dict[str, float] = {}
-        self._states: dict[str, str] = {}
+        self._calls: dict[str, dict[str, str]] = {}
+        self._rings: dict[str, str] = {}
         self._said: list[Text] = []
         self._now = ""
+        self._over = False
         self._live: Live | None = None
 
     def __enter__(self) -> "Stage":
@@ -41,6 +50,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
+            self._over = True
             self._live.stop()
 
     def show(self, person: str, event: Mapping[str, Any]) -> None:
@@ -49,12 +59,15 @@ class Stage:
             case "level":
                 self._levels[person] = event["dbfs"]
             case "state":
-                self._states[person] = event["state"]
+                calls = self._calls.setdefault(person, {})
+                calls[event["call"]] = event["state"]
                 if event["state"] == "Disconnected":
-                    self._levels.pop(person, None)
+                    del calls[event["call"]]
+                    if not calls:
+                        self._levels.pop(person, None)
             case "ring":
-                via = f", transferred by {event['transferor'].title()}" if event["transferor"] else ""
-                self._states[person] = f"rings: {event['caller'].title()}{via}"
+                via = f", sent by {event['transferor'].title()}" if event["transferor"] else ""
+                self._rings[person] = f"{event['caller'].title()} is calling{via}"
 
     def tell(self, what: str) -> None:
         """Say what is going on now."""
@@ -64,6 +77,7 @@ class Stage:
 
     def begin(self, name: str) -> None:
         """Announce a step."""
+        self._rings.clear()
         self.tell(f"{name} …")
 
     def end(self, name: str, ok: bool, figures: Mapping[str, Any], wrong: Sequence[str]) -> None:
@@ -115,13 +129,19 @@ class Stage:
             "silence at the ear during the change-over · set-up: answer to first sound at the far end[/dim]"
         )
 
+    def _doing(self, name: str) -> str:
+        states = self._calls.get(name, {}).values()
+        return next((words for state, words in DOING.items() if state in states), self._rings.get(name, ""))
+
     def _picture(self) -> Group:
+        if self._over:
+            return Group(*self._said)
         people = Table.grid(padding=(0, 2))
         for name in ("alice", "bob", "carol"):
             people.add_row(
                 Text(name.title(), "bold"),
                 _meter(self._levels.get(name)),
-                Text(self._states.get(name, ""), "dim"),
+                Text(self._doing(name), "dim"),
             )
         spinner = Spinner("dots", text=Text(self._now))
         return Group(Panel(people, title="what each hears", title_align="left"), *self._said, spinner)

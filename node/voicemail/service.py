@@ -120,7 +120,7 @@ class VoicemailService:
                         agent = await client.create_call_agent(self._credential, transfer_consent=True)
 
     async def _take(self, incoming: IncomingCall, outbox: Outbox, http: aiohttp.ClientSession) -> None:
-        """Take a message; a call to nobody's mailbox is rejected."""
+        """Take a message, and have it filed; a call to nobody's mailbox is rejected."""
         if incoming.mailbox is None:
             await incoming.reject()
             return
@@ -131,7 +131,12 @@ class VoicemailService:
             _party(incoming.transferor_info) if incoming.transferor_info else None,
             datetime.now(UTC),
         )
-        if await Deposit(note, outbox, self._limits).run(incoming):
+        try:
+            recorded = await Deposit(note, outbox, self._limits).run(incoming)
+        except CallingError as error:
+            log.info("a caller was gone before voicemail answered: %s", error)
+            return
+        if recorded:
             self._filing.spawn(self._file(note, outbox, http))
 
     async def _file(self, note: Note, outbox: Outbox, http: aiohttp.ClientSession) -> None:

@@ -1,6 +1,7 @@
 """Processes killed and hubs restarted in the middle: what must survive does, and nothing is left."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,8 +32,10 @@ pytestmark = pytest.mark.e2e
 async def process(people: People, name: str) -> AsyncIterator[cast.Person]:
     """Someone in a process of its own, which can be killed."""
     _, token = await people.client.token(name)
-    async with cast.people({name: token}, None, lambda *_: None) as crew:
-        yield crew[name]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        async with cast.people({name: token}, None, lambda *_: None, log) as crew:
+            yield crew[name]
 
 
 def nothing_is_left(hub: HubServer) -> bool:

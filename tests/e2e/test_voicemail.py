@@ -4,14 +4,16 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from yarl import URL
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame
 from media.measure import correlation, delay_seconds, level_dbfs
@@ -26,9 +28,13 @@ from node import (
     Features,
     StartCallOptions,
     TransferState,
+    link,
 )
 from node.voicemail import Limits, Mailbox, Message, VoicemailService
+from signaling.config import load_config
 from signaling.mailbox import MailboxApi
+from signaling.reasons import OFFLINE
+from signaling.server import HubServer
 from tests.e2e.people import PATIENCE, People, Person, eventually, until
 
 pytestmark = pytest.mark.e2e
@@ -38,6 +44,7 @@ Sound = NDArray[np.int16]
 # Nobody hangs up within the last sample: a tenth of a second later.
 PAUSE = np.zeros(SAMPLE_RATE // 10, np.int16)
 SENTENCES = {name: np.concatenate((speech(name), PAUSE)) for name in ("alice", "bob", "carol")}
+HURRIED = Limits(greeting=1.0)
 BEEP_BIN = 1000 * FRAME_SAMPLES // SAMPLE_RATE
 ROOT = Path(__file__).parents[2]
 
@@ -98,8 +105,8 @@ def dial(person: Person, whom: str) -> Caller:
 
 
 @asynccontextmanager
-async def voicemail(people: People, data: Path, limits: Limits | None = None) -> AsyncIterator[None]:
-    """Run the service on this loop; leaving stops it."""
+async def voicemail(people: People, data: Path, limits: Limits = HURRIED) -> AsyncIterator[None]:
+    """Run the service on this loop; leaving stops it. By default its greeting is cut short after 1 s."""
     _, token = await people.client.token("voicemail", voicemail=True)
     ready = asyncio.Event()
     service = VoicemailService(CommunicationTokenCredential(token), data, limits=limits)
@@ -190,7 +197,7 @@ async def _ffprobe(path: Path) -> float:
 
 
 async def test_a_message_for_someone_offline(people: People, tmp_path: Path) -> None:
-    async with voicemail(people, tmp_path):
+    async with voicemail(people, tmp_path, Limits()):
         bob, box = await people.join("bob"), await box_of(people, "alice")
         await dial(bob, "alice").leave("bob")
         [message] = await filed(box)
@@ -202,7 +209,7 @@ async def test_a_message_for_someone_offline(people: People, tmp_path: Path) -> 
 
 
 async def test_a_transfer_to_voicemail_tells_the_owner(people: People, tmp_path: Path) -> None:
-    async with voicemail(people, tmp_path):
+    async with voicemail(people, tmp_path, Limits()):
         alice, bob, carol = [await people.join(name) for name in ("alice", "bob", "carol")]
         waiting: asyncio.Queue[int] = asyncio.Queue()
         carol.agent.on("mailbox_changed", lambda event: waiting.put_nowait(event.new))
@@ -231,7 +238,9 @@ async def test_a_transfer_to_voicemail_tells_the_owner(people: People, tmp_path:
 async def test_only_the_owner_has_the_mailbox(people: People, tmp_path: Path) -> None:
     async with voicemail(people, tmp_path):
         bob, box = await people.join("bob"), await box_of(people, "alice")
-        await dial(bob, "alice").leave("bob")
+        caller = dial(bob, "alice")
+        await caller.say(SENTENCES["bob"][:SAMPLE_RATE])
+        await caller.call.hang_up()
         [message] = await filed(box)
     others = await box_of(people, "bob")
     assert await others.list() == []
@@ -257,7 +266,7 @@ async def test_only_the_owner_has_the_mailbox(people: People, tmp_path: Path) ->
 
 
 async def test_silence_is_not_filed(people: People, tmp_path: Path) -> None:
-    async with voicemail(people, tmp_path, Limits(silence=1.0)):
+    async with voicemail(people, tmp_path, Limits(greeting=1.0, silence=1.0)):
         bob, box = await people.join("bob"), await box_of(people, "alice")
         caller = dial(bob, "alice")
         await caller.when(caller.prompts.beeped)
@@ -266,7 +275,7 @@ async def test_silence_is_not_filed(people: People, tmp_path: Path) -> None:
 
 
 async def test_silence_and_the_maximum_end_a_message(people: People, tmp_path: Path) -> None:
-    async with voicemail(people, tmp_path, Limits(silence=1.0, maximum=4.0)):
+    async with voicemail(people, tmp_path, Limits(greeting=1.0, silence=1.0, maximum=4.0)):
         bob, box = await people.join("bob"), await box_of(people, "alice")
         short = dial(bob, "alice")
         await short.say(SENTENCES["bob"][: 2 * SAMPLE_RATE])
@@ -377,6 +386,7 @@ async def test_a_hub_that_does_not_take_a_message_gets_it_later(
 async def test_voicemail_is_not_handed_on(people: People, tmp_path: Path) -> None:
     async with voicemail(people, tmp_path):
         bob, carol = await people.join("bob"), await people.join("carol")
+        await people.client.token("alice")
         caller = dial(bob, "alice")
         await caller.when(caller.prompts.greeted)
         transfer = caller.call.feature(Features.TRANSFER).transfer(target_participant="carol")
@@ -390,3 +400,29 @@ async def test_a_folder_has_one_service(people: People, tmp_path: Path) -> None:
         _, token = await people.client.token("voicemail", voicemail=True)
         with pytest.raises(OSError, match="another voicemail service"):
             await VoicemailService(CommunicationTokenCredential(token), tmp_path).serve()
+
+
+async def test_the_service_answers_again_after_the_hub_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "GIVE_UP_SECONDS", 0.1)
+    first = HubServer(load_config(tmp_path / "hub", environ={}))
+    async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
+        await first.__aenter__()
+        port = URL(first.url).port
+        await stack.enter_async_context(voicemail(People(first, http), tmp_path))
+        await first.__aexit__(None, None, None)
+        second = HubServer(load_config(tmp_path / "hub", port=port, environ={}))
+        people = People(await stack.enter_async_context(second), http)
+        stack.push_async_callback(people.close)
+        bob, box = await people.join("bob"), await box_of(people, "alice")
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                caller = dial(bob, "alice")
+                await caller.call.wait_for(CallState.CONNECTED, CallState.DISCONNECTED)
+                if caller.call.state is CallState.CONNECTED:
+                    break
+                assert caller.call.call_end_reason == OFFLINE
+        await caller.say(SENTENCES["bob"][:SAMPLE_RATE])
+        await caller.call.hang_up()
+        await filed(box)

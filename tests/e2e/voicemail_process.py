@@ -1,4 +1,4 @@
-"""A voicemail service in a process of its own, to be killed or to run out of disk; prints `ready` once it answers.
+"""A voicemail service in a process of its own, to be killed or to run out of disk; prints `ready`.
 
 Arguments: the data folder, and the largest file in bytes that it may write, if there is one.
 """

@@ -13,9 +13,11 @@ from signaling.messages import (
     CallEnded,
     CallHold,
     CallIncoming,
+    CallOriginate,
     CallPlace,
     CallProgress,
     CallRinging,
+    CallTarget,
     CallUp,
     CallUpdate,
     Candidate,
@@ -30,6 +32,7 @@ from signaling.messages import (
     TransferCancel,
     TransferDecline,
     TransferUpdate,
+    VoicemailTarget,
 )
 from signaling.reasons import (
     ANSWERED_ELSEWHERE,
@@ -42,6 +45,7 @@ from signaling.reasons import (
     NO_MEDIA,
     NOT_PERMITTED,
     OFFLINE,
+    TARGET_CALL_GONE,
     UNKNOWN_CALL,
     UNKNOWN_USER,
     Reason,
@@ -182,6 +186,42 @@ def test_a_transfer_needs_its_right(board: Board) -> None:
     board.talk("ann-2", "bob")
     told = board.ask(ParticipantTarget("cat"), who="ann-2")
     assert told == [("ann-2", TransferUpdate("t1", "c1", "Failed", error=NOT_PERMITTED))]
+
+
+def test_a_transfer_is_taken_on_and_its_transferor_may_leave(board: Board) -> None:
+    board.talk("ann", "bob")
+    told = board.ask(ParticipantTarget("cat"))
+    assert told[-1] == ("bob", CallOriginate("n1", "t1", "c1", party("cat"), "participant", party("ann")))
+    assert [s for s, _ in board.say("bob", CallPlace("n1", "x", "offer", "t1"))] == ["cat"]
+    assert board.leave("ann") == [], "its transfer goes on"
+    assert (board.sessions_in("c1"), board.sessions_in("n1")) == ({"bob"}, {"bob"})
+    assert board.say("bob", CallHold("c1", True)) == board.say("bob", CallUpdate("c1", "answer", "x")) == []
+
+
+def test_a_session_that_is_gone_is_told_nothing(board: Board) -> None:
+    board.talk("ann", "bob")
+    board.ask(ParticipantTarget("cat"))
+    board.leave("ann")
+    told = board.say("bob", TransferDecline("t1"))
+    assert {session for session, _ in told} == {"bob"}
+
+
+def test_voicemail_is_a_target_only_while_its_service_is_online(board: Board) -> None:
+    board.talk("ann", "bob")
+    assert isinstance(board.ask(VoicemailTarget("cat"))[-1][1], TransferUpdate)
+    board.voicemail()
+    assert isinstance(board.ask(VoicemailTarget("cat"))[-1][1], CallOriginate)
+
+
+def test_a_leaving_target_ends_its_call_and_the_new_one_once(board: Board) -> None:
+    board.talk("ann", "bob", "c1")
+    board.talk("ann", "cat", "c2")
+    board.ask(CallTarget("c2"))
+    board.say("bob", CallPlace("n1", "x", "offer", "t1"))
+    board.leave("cat")
+    assert board.ends("bob", "n1") == [CallEnded("n1", TARGET_CALL_GONE)]
+    assert board.ends("ann", "c2") == [CallEnded("c2", NETWORK)]
+    assert board.sessions_in("c1") == {"ann", "bob"}
 
 
 # --- strangers, late and odd messages
