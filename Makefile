@@ -14,10 +14,12 @@ say = @if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then printf '\033[1;36m▸ %s\033[0m\
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench format coverage clean system-packages $(GATES)
+.PHONY: help install demo test bench format coverage clean system-packages $(GATES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: .venv/installed ## make .venv with the command callnode in it
 
 demo: .venv/installed ## start the whole system here and measure what is heard (ARGS="--listen", ARGS="--json FILE")
 	@.venv/bin/callnode demo $(ARGS)
