@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 /
 PIP     = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 ARGS    =
 TESTS   = unit or shell or world or e2e or devices
-GATES   = check-format check-lint check-types check-imports check-schema check-tests
+GATES   = check-format check-lint check-types check-imports check-schema coverage check-tests
 comma   = ,
 
 # Say what happens next: coloured on a terminal, plain elsewhere.
@@ -36,7 +36,7 @@ format: .venv/installed-dev ## format the code and mend what can be mended
 
 coverage: .venv/installed-dev ## show which branches of the pure modules their unit tests miss
 	$(call say,coverage: every branch of the pure modules)
-	@.venv/bin/python -m pytest -m unit --cov --cov-report=term-missing:skip-covered
+	@.venv/bin/python -m tests.coverage_gate
 
 clean: ## remove the environment and everything made
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

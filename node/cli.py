@@ -61,4 +61,4 @@ for command in (up, hub, token, connection_string, call, listen, voicemail, sett
     main.add_command(command)
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="callnode")

@@ -306,6 +306,7 @@ class Phone:
             and update.state == "Failed"
             and call.local_hold
             and not isinstance(request.target, wire.CallTarget)
+            and not any(pending.call_id == call.id for pending, _ in self.transfers.values())
         ):
             self._send(wire.CallHold(call.id, False))
             self._rehold(replace(call, local_hold=False))

@@ -63,7 +63,7 @@ _COMMANDS = {
 
 def has_screen() -> bool:
     """Tell whether there is a terminal to draw on and keys to press."""
-    return has_keys() and sys.stdout.isatty()
+    return has_keys() and sys.stdout.isatty() and not Console().is_dumb_terminal
 
 
 class Screen:

@@ -308,7 +308,7 @@ class Calls:
                     self._progress(call, "forwarded")
                 self._ring(call, self._presence.devices(user.raw_id), seconds, now)
             case Deposit(owner, otherwise, plan):
-                service = self._presence.voicemail(self._load)
+                service = self._presence.voicemail(self._load, besides=call.caller.session)
                 if service is None:
                     self.end(call.id, otherwise, now, by)
                     return

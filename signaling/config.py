@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import ifaddr
 import msgspec
 
 MIN_KEY_BYTES = 16
@@ -160,4 +161,6 @@ def _lan_address() -> str:
             probe.connect(("192.0.2.1", 9))
             return str(probe.getsockname()[0])
         except OSError:
-            return socket.gethostname()
+            # No route to anywhere, as on a LAN of its own: any address that others there can reach.
+            own = (ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4)
+            return next((str(ip) for ip in own if not str(ip).startswith("127.")), "127.0.0.1")

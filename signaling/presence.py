@@ -34,10 +34,10 @@ class Presence:
         """Return who a session is."""
         return self.sessions[session].party
 
-    def voicemail(self, load: Callable[[str], int]) -> str | None:
-        """Return the voicemail service with the least to do, None if there is none."""
+    def voicemail(self, load: Callable[[str], int], besides: str = "") -> str | None:
+        """Return the voicemail service with the least to do, None if there is none besides that one."""
         services = [i for i, s in self.sessions.items() if "voicemail" in s.rights and s.grace is None]
-        return min(services, key=lambda i: (load(i), i), default=None)
+        return min((i for i in services if i != besides), key=lambda i: (load(i), i), default=None)
 
 
 def _rings(session: Session) -> bool:

@@ -208,7 +208,8 @@ class Transfers:
         for transfer in list(self.all.values()):
             if call.id == transfer.new_call:
                 given_up = by == transfer.transferee.session
-                self._fail(transfer, CANCELLED if given_up else reason, now)
+                why = DECLINED if reason == HUNG_UP else reason
+                self._fail(transfer, CANCELLED if given_up else why, now)
             elif call.id == transfer.request.call_id:
                 self._fail(transfer, CANCELLED if reason == HUNG_UP else reason, now)
             elif call.id == transfer.target_call:

@@ -1,7 +1,7 @@
-"""Fail when a pure module is not covered to its last branch by its own test file: `python -m tests.coverage_gate`.
+"""Fail when a test file alone misses a branch of its pure module: `python -m tests.coverage_gate [NAME…]`.
 
 The modules are those of `[tool.coverage.run] include`; node/phone.py belongs to tests/unit/test_phone.py,
-node/voicemail/script.py to test_script.py or test_voicemail_script.py. Names of modules run only those.
+node/voicemail/script.py to test_script.py or test_voicemail_script.py. NAME is that of a module, such as hub.
 """
 
 import os
@@ -45,7 +45,8 @@ def measure(module: str) -> tuple[str, str]:
             return "failed", f"\n{ran.stdout}{ran.stderr}"
         report = coverage("report", data, only, "--fail-under=0", "--show-missing")
         share = coverage("report", data, only, "--fail-under=0", "--precision=0", "--format=total")
-    return f"{share.stdout.strip()}%", "" if share.stdout.strip() == "100" else f"\n{report.stdout}{report.stderr}"
+    whole = share.stdout.strip() == "100"
+    return f"{share.stdout.strip()}%", "" if whole else f"\n{report.stdout}{report.stderr}"
 
 
 def coverage(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 
 from node.admin import create_token
 from node.commands import stdin
-from node.commands.options import data_option, hub_access_key, json_option
+from node.commands.options import DEFAULT_DATA, data_option, hub_access_key, json_option
 from node.commands.process import OK, CommandError, run
 from node.commands.supervisor import Service, supervise
 from signaling.config import connection_string as connection_string_of
@@ -100,7 +101,8 @@ async def _up(stop: asyncio.Event, host: str, port: int, data: Path) -> int:
 
 def _welcome(url: str, data: Path, *, others: bool) -> str:
     program = "callnode" if Path(sys.argv[0]).name.startswith("callnode") else "python -m node.cli"
-    where = "" if os.environ.get("CALLNODE_DATA") == str(data) else f" --data {data}"
+    known = Path(os.environ.get("CALLNODE_DATA") or DEFAULT_DATA)
+    where = "" if data == known else f" --data {shlex.quote(str(data))}"
     lines = [
         f"callnode is up at {url}, with voicemail. Ctrl-C stops it.",
         "",

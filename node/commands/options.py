@@ -16,12 +16,14 @@ from signaling.config import ACCESS_KEY_VARIABLE, access_key
 
 Command = Callable[..., Any]
 
+DEFAULT_DATA = platformdirs.user_data_path("callnode", appauthor=False)
+
 data_option = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="CALLNODE_DATA",
-    default=platformdirs.user_data_path("callnode", appauthor=False),
-    show_default="your data folder",
+    default=DEFAULT_DATA,
+    show_default=True,
     help="Folder in which the hub keeps its data. [env: CALLNODE_DATA]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")

@@ -97,6 +97,7 @@ class Sound:
 
 def phone_options(command: Command) -> Command:
     """Add the options of both commands, which get them as `access`, `sound` and the rest by name."""
+    checked = user_options(command)  # after these: wrong usage comes before a missing token
 
     @click.option(
         "--microphone", metavar="NAME", help="Microphone, by a part of its name (`callnode devices`)."
@@ -119,8 +120,7 @@ def phone_options(command: Command) -> Command:
     )
     @click.option("--hang-up-after-play", is_flag=True, help="Hang up when the file of --play has been said.")
     @json_option
-    @user_options
-    @wraps(command)
+    @wraps(checked)
     def wrapped(
         *args: Any,
         microphone: str | None,
@@ -136,7 +136,7 @@ def phone_options(command: Command) -> Command:
             raise click.UsageError("--loop and --hang-up-after-play need --play FILE.")
         if loop and options["hang_up_after_play"]:
             raise click.UsageError("Choose one of --loop and --hang-up-after-play.")
-        return command(*args, sound=Sound(microphone, speaker, play, loop, record), **options)
+        return checked(*args, sound=Sound(microphone, speaker, play, loop, record), **options)
 
     return wrapped
 

@@ -50,7 +50,7 @@ class Commands(click.Group):
             raise
         except Exception as error:
             failure = _failure(error)
-        click.secho(f"callnode: {failure}", err=True, fg="red")
+        click.echo(f"callnode: {failure}", err=True)
         raise click.exceptions.Exit(failure.code)
 
 

@@ -16,7 +16,7 @@ from media.source import FileSource
 from node.admin import create_token
 from node.commands import stdin
 from node.commands.options import Access, data_option, hub_access_key, json_option, user_options
-from node.commands.process import ERROR, OK, CommandError, Commands, run
+from node.commands.process import OK, CommandError, Commands, run
 from node.credential import CommunicationTokenCredential
 from node.devices import DeviceManager
 from node.voicemail import Mailbox, Message, VoicemailService
@@ -77,7 +77,10 @@ async def _list(access: Access, as_json: bool) -> int:
 @click.option("--speaker", metavar="NAME", help="Speaker, by a part of its name (`callnode devices`).")
 @user_options
 def play(access: Access, message_id: str, speaker: str | None) -> None:
-    """Play a message on the speaker: the newest, or that of ID. It then counts as saved."""
+    """Play a message on the speaker: the newest, or that of ID.
+
+    Played to its end, it counts as saved.
+    """
     run(lambda stop: _play(stop, access, message_id, speaker))
 
 
@@ -100,9 +103,8 @@ async def _play(stop: asyncio.Event, access: Access, message_id: str, speaker: s
         finally:
             source.close()
             devices.close()
-    if stop.is_set():
-        return ERROR
-    await mailbox.mark(message.id, "saved")
+    if not stop.is_set():
+        await mailbox.mark(message.id, "saved")
     return OK
 
 
@@ -135,7 +137,10 @@ async def _say(stop: asyncio.Event, source: FileSource, devices: DeviceManager, 
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @user_options
 def export(access: Access, message_id: str, file: Path) -> None:
-    """Save the message ID as FILE: .ogg, .wav, .mp3 or .flac, by its ending."""
+    """Save the message ID as FILE.
+
+    The ending of FILE says what it becomes: .ogg, .wav, .mp3 or .flac.
+    """
     run(lambda _: _export(access, message_id, file))
 
 

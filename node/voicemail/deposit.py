@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,8 @@ class Deposit:
                 case Discard():
                     await self._discard()
                     return False
+                case output:
+                    assert_never(output)
 
     def write(self, frame: Frame) -> None:
         """Take a frame of the caller."""

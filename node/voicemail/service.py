@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from media.engine import IceServer
 from media.recorder import profile
+from media.speech import speech
 from node.agent import IncomingCallEvent, until_disconnected
 from node.call import IncomingCall
 from node.client import CallClient, CallClientOptions
@@ -79,6 +80,7 @@ class VoicemailService:
         next start. Raises CallingError: 495/4507 when the hub does not accept the token, 410/3100 if the hub
         cannot be reached at first; OSError if `data` cannot be written, or another service uses it.
         """
+        await asyncio.to_thread(speech, "greeting")  # decoded once, before anyone calls
         outbox = await asyncio.to_thread(Outbox, self._folder)
         try:
             async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:

@@ -403,15 +403,16 @@ async def test_a_folder_has_one_service(people: People, tmp_path: Path) -> None:
 
 
 async def test_the_service_answers_again_after_the_hub_was_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(link, "GIVE_UP_SECONDS", 0.1)
     first = HubServer(load_config(tmp_path / "hub", environ={}))
     async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
         await first.__aenter__()
-        port = URL(first.url).port
+        port = URL(first.url).port or 0
         await stack.enter_async_context(voicemail(People(first, http), tmp_path))
         await first.__aexit__(None, None, None)
+        await eventually(lambda: "cannot be reached" in caplog.text)
         second = HubServer(load_config(tmp_path / "hub", port=port, environ={}))
         people = People(await stack.enter_async_context(second), http)
         stack.push_async_callback(people.close)
@@ -423,6 +424,7 @@ async def test_the_service_answers_again_after_the_hub_was_away(
                 if caller.call.state is CallState.CONNECTED:
                     break
                 assert caller.call.call_end_reason == OFFLINE
+                await asyncio.sleep(0.2)
         await caller.say(SENTENCES["bob"][:SAMPLE_RATE])
         await caller.call.hang_up()
         await filed(box)

@@ -1,6 +1,7 @@
 """A hub core with named sessions, for the tests of the hub's pure modules."""
 
 import itertools
+from typing import Any
 
 from signaling.calls import CallRecord
 from signaling.hub import Deliver, Drop, Hub, Input, Joined, Left, Lost, Received, Record, Tick, UserChanged
@@ -112,7 +113,7 @@ class Board:
         return {leg.session for leg in call.legs} if call else set()
 
     def ask(
-        self, target: Target, transfer_id: str = "t1", call_id: str = "c1", who: str = "ann", **options: bool
+        self, target: Target, transfer_id: str = "t1", call_id: str = "c1", who: str = "ann", **options: Any
     ) -> Told:
         return self.say(who, TransferRequest(transfer_id, call_id, target, **options))
 

@@ -31,7 +31,7 @@ def tone(amplitude: float) -> Frame:
 
 def test_a_frame_is_20_ms() -> None:
     assert (SAMPLE_RATE, FRAME_SAMPLES, FRAME_SECONDS) == (48_000, 960, 0.02)
-    assert (SILENCE.shape, SILENCE.dtype) == ((960,), np.int16)
+    assert SILENCE.shape == (960,) and SILENCE.dtype == np.dtype(np.int16)
     assert not SILENCE.any()
 
 

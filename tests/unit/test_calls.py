@@ -1,8 +1,11 @@
 """The hub's calls: who rings, who answered, which leg ends with which reason, and when."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from signaling.calls import (
     MAX_EARLY_CANDIDATES,
@@ -85,9 +88,9 @@ class Exchange:
         if call.id in self.ends:
             self.calls.end(self.ends[call.id], REPLACED, now)
 
-    def user(self, name: str, *devices: str, **rules: object) -> User:
+    def user(self, name: str, *devices: str, **rules: Any) -> User:
         """Add a user with these devices online."""
-        settings = Settings(**{"unanswered": None, **rules})  # type: ignore[arg-type]
+        settings = Settings(**{"unanswered": None, **rules})
         user = User(f"8:acs:{name}", name, name.title(), (), settings)
         self.directory.put(user)
         for device in devices:
@@ -98,11 +101,11 @@ class Exchange:
         party = Party(f"8:acs:{session}", name=session)
         self.presence.sessions[session] = Session(party, frozenset({"voip", "voicemail"}))
 
-    def call(self, callee: User, call_id: str = "c1", **fields: object) -> Call:
+    def call(self, callee: User, call_id: str = "c1", **fields: Any) -> Call:
         ann = self.directory.users["8:acs:ann"]
         caller = Leg("a", as_party(ann))
         values = {"plan": Plan(never=frozenset({"8:acs:ann"})), **fields}
-        return Call(id=call_id, caller=caller, sdp="offer", callee=callee, placed_at=0.0, **values)  # type: ignore[arg-type]
+        return Call(id=call_id, caller=caller, sdp="offer", callee=callee, placed_at=0.0, **values)
 
     def now(self, call_id: str = "c1") -> Call:
         """Return the call as it is now."""
@@ -112,16 +115,25 @@ class Exchange:
         return self.hear(lambda: self.calls.place(self.call(callee, call_id), 0.0))
 
     def answer(self, session: str, at: float = 1.0, call_id: str = "c1") -> Told:
-        return self.hear(lambda: self.calls.answer(self.now(call_id), session, CallAnswer(call_id, "sdp"), at))
+        return self.hear(
+            lambda: self.calls.answer(self.now(call_id), session, CallAnswer(call_id, "sdp"), at)
+        )
 
-    def hear(self, act: object) -> Told:
+    def hear(self, act: Callable[[], object]) -> Told:
         """Return what an action makes the calls tell."""
         before = len(self.told)
-        act()  # type: ignore[operator]
+        act()
         return self.told[before:]
 
     def tick(self, now: float) -> Told:
         return self.hear(lambda: self.calls.tick(now))
+
+    def heard(self, session: str) -> Told:
+        return self.hear(lambda: self.calls.hear(self.now(), session, 1.0))
+
+    def trickle(self, session: str, number: int) -> Told:
+        message = CallCandidate("c1", Candidate(f"candidate:{number}"), seq=number)
+        return self.hear(lambda: self.calls.candidate(self.now(), session, message))
 
     def refuse(self, session: str, reason: Reason) -> Told:
         return self.hear(lambda: self.calls.refuse(self.now(), session, reason, 1.0))
@@ -253,6 +265,14 @@ def test_without_a_service_the_first_reason_stands(x: Exchange) -> None:
     assert x.place(x.user("bob", unanswered=ToVoicemail())) == [("a", CallEnded("c1", OFFLINE))]
 
 
+def test_a_service_does_not_ring_itself(x: Exchange) -> None:
+    x.voicemail("vm")
+    bob = x.user("bob", unanswered=ToVoicemail())
+    call = x.call(bob)
+    of_service = x.hear(lambda: x.calls.place(replace(call, caller=Leg("vm", Party("8:acs:vm"))), 0.0))
+    assert of_service == [("vm", CallEnded("c1", OFFLINE))]
+
+
 def test_straight_to_the_mailbox(x: Exchange) -> None:
     bob = x.user("bob", "b")
     told = x.hear(lambda: x.calls.place_to_mailbox(x.call(bob), NO_VOICEMAIL, 0.0))
@@ -312,13 +332,13 @@ def test_the_first_to_answer_wins_and_the_others_stop(x: Exchange) -> None:
 
 def test_up_when_both_have_heard_the_other_and_only_once(x: Exchange) -> None:
     x.place(x.user("bob", "b1", "b2"))
-    assert x.hear(lambda: x.calls.hear(x.now(), "a", 1.0)) == [], "nothing can be heard before the answer"
+    assert x.heard("a") == [], "nothing can be heard before the answer"
     x.answer("b1")
     for session in ("a", "a", "b2"):
-        assert x.hear(lambda s=session: x.calls.hear(x.now(), s, 1.0)) == []
+        assert x.heard(session) == []
     connected = CallConnected("c1")
-    assert x.hear(lambda: x.calls.hear(x.now(), "b1", 1.0)) == [("a", connected), ("b1", connected)]
-    assert x.hear(lambda: x.calls.hear(x.now(), "b1", 1.0)) == []
+    assert x.heard("b1") == [("a", connected), ("b1", connected)]
+    assert x.heard("b1") == []
     assert x.watched == [("c1", "connected")]
     assert x.calls.deadline is None
 
@@ -336,15 +356,11 @@ def test_answered_but_not_heard_ends_with_no_media(x: Exchange) -> None:
 # --- candidates
 
 
-def candidate(number: int) -> CallCandidate:
-    return CallCandidate("c1", Candidate(f"candidate:{number}"), seq=number)
-
-
 def test_early_candidates_go_to_those_that_ring_and_to_those_who_ring_later(x: Exchange) -> None:
     x.user("cat", "c")
     x.place(x.user("bob", "b1", "b2", unanswered=ToPerson("cat"), unanswered_delay=10))
     early = CallCandidate("c1", Candidate("candidate:1"))
-    told = x.hear(lambda: x.calls.candidate(x.now(), "a", candidate(1)))
+    told = x.trickle("a", 1)
     assert told == [("b1", early), ("b2", early)]
     assert x.tick(10)[-1] == ("c", early)
 
@@ -353,7 +369,7 @@ def test_candidates_beyond_the_limit_still_reach_those_that_ring(x: Exchange) ->
     x.place(x.user("bob", "b"))
     told: Told = []
     for number in range(MAX_EARLY_CANDIDATES + 2):
-        told += x.hear(lambda n=number: x.calls.candidate(x.now(), "a", candidate(n)))
+        told += x.trickle("a", number)
     texts = [m.candidate.candidate for _, m in told if isinstance(m, CallCandidate) and m.candidate]
     assert texts == [f"candidate:{number}" for number in range(MAX_EARLY_CANDIDATES + 2)]
     assert len(x.now().candidates) == MAX_EARLY_CANDIDATES
@@ -361,11 +377,11 @@ def test_candidates_beyond_the_limit_still_reach_those_that_ring(x: Exchange) ->
 
 def test_a_device_that_only_rings_sends_the_caller_no_candidates(x: Exchange) -> None:
     x.place(x.user("bob", "b1", "b2"))
-    assert x.hear(lambda: x.calls.candidate(x.now(), "b1", candidate(1))) == []
+    assert x.trickle("b1", 1) == []
     x.answer("b2")
-    assert x.hear(lambda: x.calls.candidate(x.now(), "b1", candidate(1))) == []
-    assert [s for s, _ in x.hear(lambda: x.calls.candidate(x.now(), "b2", candidate(1)))] == ["a"]
-    assert [s for s, _ in x.hear(lambda: x.calls.candidate(x.now(), "a", candidate(2)))] == ["b2"]
+    assert x.trickle("b1", 1) == []
+    assert [s for s, _ in x.trickle("b2", 1)] == ["a"]
+    assert [s for s, _ in x.trickle("a", 2)] == ["b2"]
 
 
 # --- refusing
@@ -388,7 +404,9 @@ def test_busy_or_offline_counts_for_one_device_until_it_is_the_last(x: Exchange,
     assert x.refuse("b2", reason) == [("a", CallEnded("c1", reason))]
 
 
-@pytest.mark.parametrize(("rule", "reason"), [("declined", DECLINED), ("busy", BUSY), ("unanswered", OFFLINE)])
+@pytest.mark.parametrize(
+    ("rule", "reason"), [("declined", DECLINED), ("busy", BUSY), ("unanswered", OFFLINE)]
+)
 def test_a_refusal_follows_its_rule(x: Exchange, rule: str, reason: Reason) -> None:
     x.user("cat", "c")
     x.place(x.user("bob", "b", **{rule: ToPerson("cat")}))
@@ -416,7 +434,9 @@ def test_hanging_up_before_the_answer_is_a_cancel(x: Exchange) -> None:
     assert x.records[0].reason == CANCELLED
 
 
-@pytest.mark.parametrize(("state", "reason"), [("ringing", NETWORK), ("answered", HUNG_UP), ("answered", MEDIA_LOST)])
+@pytest.mark.parametrize(
+    ("state", "reason"), [("ringing", NETWORK), ("answered", HUNG_UP), ("answered", MEDIA_LOST)]
+)
 def test_other_ends_keep_their_reason(x: Exchange, state: str, reason: Reason) -> None:
     x.place(x.user("bob", "b"))
     if state == "answered":
@@ -450,7 +470,5 @@ def test_the_history_names_everybody(x: Exchange) -> None:
     x.answer("b", at=3.0)
     x.calls.end("c1", HUNG_UP, 7.0)
     assert x.records == [
-        CallRecord(
-            "c1", "8:acs:ann", "8:acs:bob", "8:acs:cat", "participant", 0.0, 3.0, 7.0, HUNG_UP
-        )
+        CallRecord("c1", "8:acs:ann", "8:acs:bob", "8:acs:cat", "participant", 0.0, 3.0, 7.0, HUNG_UP)
     ]

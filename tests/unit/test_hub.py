@@ -1,5 +1,7 @@
 """The hub's door: who may do what, what strangers and late messages get, and that nothing is left."""
 
+from typing import Literal
+
 import pytest
 
 from signaling.hub import GRACE_SECONDS, MAX_CALLS, Back, Input, Joined, Left, Lost, Tick, UserRemoved
@@ -22,6 +24,7 @@ from signaling.messages import (
     CallUpdate,
     Candidate,
     ClientMessage,
+    EndCause,
     Error,
     Hello,
     Outcome,
@@ -97,9 +100,9 @@ def test_a_call_from_dialling_to_hanging_up(board: Board) -> None:
         ("media_lost", MEDIA_LOST),
     ],
 )
-def test_the_other_end_learns_why(board: Board, cause: str, reason: Reason) -> None:
+def test_the_other_end_learns_why(board: Board, cause: EndCause, reason: Reason) -> None:
     board.talk("ann", "bob")
-    told = board.say("bob", CallEnd("c1", cause))  # type: ignore[arg-type]
+    told = board.say("bob", CallEnd("c1", cause))
     assert told == [("ann", CallEnded("c1", reason))]
 
 
@@ -118,9 +121,9 @@ def test_candidates_renegotiation_and_hold_go_to_the_other_end_without_its_numbe
 
 
 @pytest.mark.parametrize(("session", "kind"), [("ann", "answer"), ("bob", "offer")])
-def test_only_the_caller_offers(board: Board, session: str, kind: str) -> None:
+def test_only_the_caller_offers(board: Board, session: str, kind: Literal["offer", "answer"]) -> None:
     board.talk("ann", "bob")
-    told = board.say(session, CallUpdate("c1", kind, "sdp"))  # type: ignore[arg-type]
+    told = board.say(session, CallUpdate("c1", kind, "sdp"))
     assert refused(told, session, BAD_ARGUMENT, "call.update")
 
 
@@ -188,12 +191,14 @@ def test_a_transfer_needs_its_right(board: Board) -> None:
     assert told == [("ann-2", TransferUpdate("t1", "c1", "Failed", error=NOT_PERMITTED))]
 
 
-def test_a_transfer_is_taken_on_and_its_transferor_may_leave(board: Board) -> None:
+@pytest.mark.parametrize("how", ["hangs up", "leaves"])
+def test_a_transfer_is_taken_on_and_its_transferor_may_go(board: Board, how: str) -> None:
     board.talk("ann", "bob")
     told = board.ask(ParticipantTarget("cat"))
     assert told[-1] == ("bob", CallOriginate("n1", "t1", "c1", party("cat"), "participant", party("ann")))
     assert [s for s, _ in board.say("bob", CallPlace("n1", "x", "offer", "t1"))] == ["cat"]
-    assert board.leave("ann") == [], "its transfer goes on"
+    told = board.leave("ann") if how == "leaves" else board.say("ann", CallEnd("c1"))
+    assert told == [], "its transfer goes on"
     assert (board.sessions_in("c1"), board.sessions_in("n1")) == ({"bob"}, {"bob"})
     assert board.say("bob", CallHold("c1", True)) == board.say("bob", CallUpdate("c1", "answer", "x")) == []
 

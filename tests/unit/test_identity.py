@@ -1,5 +1,7 @@
 """Identifiers as the public API takes them: anything with a raw id, and clear errors for the rest."""
 
+from typing import Any
+
 import pytest
 
 from node.errors import CallingError
@@ -42,9 +44,9 @@ def test_raw_id_of_any_identifier(identifier: CommunicationIdentifier | str, raw
 
 
 @pytest.mark.parametrize("wrong", ["", "  ", None, 5, Odd(), UnknownIdentifier(" ")])
-def test_anything_else_is_a_bad_argument_that_says_what_to_give(wrong: object) -> None:
+def test_anything_else_is_a_bad_argument_that_says_what_to_give(wrong: Any) -> None:
     with pytest.raises(CallingError, match="short name") as raised:
-        raw_id_of(wrong)  # type: ignore[arg-type]
+        raw_id_of(wrong)
     assert (raised.value.code, raised.value.sub_code) == (400, 8523)
     assert type(wrong).__name__ in raised.value.message
 
@@ -68,7 +70,7 @@ def test_values_within_the_limits_of_the_wire_pass() -> None:
         (ParticipantTarget("x" * 257), "identifier"),
     ],
 )
-def test_values_beyond_are_refused_with_the_place(value: CustomContext | ParticipantTarget, says: str) -> None:
+def test_values_beyond_are_refused(value: CustomContext | ParticipantTarget, says: str) -> None:
     with pytest.raises(CallingError, match=says) as raised:
         validated(value)
     assert (raised.value.code, raised.value.sub_code) == (400, 8523)

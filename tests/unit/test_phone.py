@@ -97,6 +97,7 @@ from signaling.reasons import (
     NO_MEDIA,
     REPLACED,
     TIMED_OUT,
+    TRANSFER_CONFLICT,
     UNKNOWN_CALL,
     Reason,
 )
@@ -151,7 +152,8 @@ class Desk:
 
     def empty(self) -> bool:
         phone = self.phone
-        return not (phone.calls or phone.ringing or phone.offers or phone.transfers) and phone.deadline is None
+        left = phone.calls or phone.ringing or phone.offers or phone.transfers
+        return not left and phone.deadline is None
 
 
 @pytest.fixture
@@ -494,7 +496,7 @@ def test_a_recall_needs_no_consent(asked: Desk) -> None:
 def test_while_it_is_replaced_lost_sound_ends_nothing(consent: bool, lost_first: bool) -> None:
     desk = Desk(consent=consent)
     desk.incoming()
-    steps = [FromMedia(MediaLost("c1")), FromHub(ORIGINATE)]
+    steps: list[Input] = [FromMedia(MediaLost("c1")), FromHub(ORIGINATE)]
     for step in steps if lost_first else reversed(steps):
         desk.give(step)
     assert desk.call("c1").deadline is None
@@ -604,6 +606,16 @@ def test_after_a_failure_b_is_off_hold_unless_it_was_a_consultation(
     assert news(out) == [TransferNews(failed)]
     assert sent(out) == ([CallHold("c1", False)] if resumes else [])
     assert desk.call().local_hold == (held and not resumes)
+
+
+def test_a_refused_second_transfer_leaves_the_hold_to_the_first(desk: Desk) -> None:
+    desk.outgoing()
+    desk.give(Hold("c1", True))
+    desk.give(Transfer(REQUEST))
+    desk.give(Transfer(TransferRequest("t2", "c1", ParticipantTarget("dan"))))
+    assert sent(desk.hub(TransferUpdate("t2", "c1", "Failed", error=TRANSFER_CONFLICT))) == []
+    assert desk.call().state is CallState.LOCAL_HOLD
+    assert sent(desk.hub(TransferUpdate("t1", "c1", "Failed", error=DECLINED))) == [CallHold("c1", False)]
 
 
 def test_a_calls_it_off_while_it_is_under_way(desk: Desk) -> None:

@@ -44,8 +44,7 @@ def test_lost_rightless_and_service_sessions_do_not_ring() -> None:
 
 def test_the_voicemail_service_with_the_least_to_do() -> None:
     services = {name: session("vm", "voip", "voicemail") for name in ("v1", "v2", "v3")}
-    present = presence(
-        **services, ann=session("ann"), lost=session("vm", "voip", "voicemail", grace=1.0)
-    )
+    present = presence(**services, ann=session("ann"), lost=session("vm", "voip", "voicemail", grace=1.0))
     load = {"v1": 3, "v2": 1, "v3": 1, "ann": 0, "lost": 0}
     assert present.voicemail(load.__getitem__) == "v2"
+    assert present.voicemail(load.__getitem__, besides="v2") == "v3"

@@ -1,5 +1,7 @@
 """One call at its endpoint: which states there are, and which of them a call that is up is in."""
 
+from typing import Any
+
 import pytest
 
 from node.session import CallState, Direction, Session
@@ -8,7 +10,9 @@ from signaling.messages import Party
 pytestmark = pytest.mark.unit
 
 
-def session(state: CallState = CallState.CONNECTED, direction: Direction = "Outgoing", **holds: bool) -> Session:
+def session(
+    state: CallState = CallState.CONNECTED, direction: Direction = "Outgoing", **holds: Any
+) -> Session:
     return Session(id="c1", direction=direction, remote=Party("8:acs:bob"), state=state, **holds)
 
 

@@ -12,8 +12,10 @@ from signaling.messages import (
     CallPlace,
     CallTarget,
     CustomContext,
+    EndCause,
     Outcome,
     ParticipantTarget,
+    Progress,
     Target,
     TransferCancel,
     TransferDecline,
@@ -79,8 +81,8 @@ def failed(reason: Reason, transfer_id: str = "t1", call_id: str = "c1") -> Tran
     return TransferUpdate(transfer_id, call_id, "Failed", error=reason)
 
 
-def trying(progress: str = "trying", transfer_id: str = "t1") -> TransferUpdate:
-    return TransferUpdate(transfer_id, "c1", "Transferring", progress=progress)  # type: ignore[arg-type]
+def trying(progress: Progress = "trying", transfer_id: str = "t1") -> TransferUpdate:
+    return TransferUpdate(transfer_id, "c1", "Transferring", progress=progress)
 
 
 def untouched(board: Board) -> None:
@@ -109,7 +111,6 @@ def test_to_a_participant_step_by_step(board: Board) -> None:
         "cat",
         CallIncoming("n1", party("bob"), "offer of bob", party("ann"), custom_context=CONTEXT),
     )
-    board.say("cat", CallEnd("other"))  # a slip about another call changes nothing
     told = board.pick_up("cat", "n1")
     outcome = Outcome("participant", party("cat"))
     done = TransferUpdate("t1", "c1", "Transferred", outcome=outcome, new_call_id="n1")
@@ -150,7 +151,7 @@ def test_progress_of_the_new_call_is_told_to_a(board: Board) -> None:
     assert ("dan", "cat") in [
         (s, m.forwarded_from.name) for s, m in told if isinstance(m, CallIncoming) and m.forwarded_from
     ]
-    told = board.pick_up("dan", "n1")
+    board.pick_up("dan", "n1")
     assert board.updates()[-1].outcome == Outcome("forwarded", party("dan"), ("8:acs:cat",))
 
 
@@ -193,9 +194,7 @@ def test_to_a_call_is_answered_in_its_place_and_ends_both_old_calls(consulting: 
     assert isinstance(incoming, CallIncoming)
     assert incoming.replaces == "c2"
     told = consulting.pick_up("cat", "n1")
-    done = TransferUpdate(
-        "t1", "c1", "Transferred", outcome=Outcome("call", party("cat")), new_call_id="n1"
-    )
+    done = TransferUpdate("t1", "c1", "Transferred", outcome=Outcome("call", party("cat")), new_call_id="n1")
     assert told[-5:] == [
         ("ann", done),
         ("ann", CallEnded("c2", REPLACED)),
@@ -470,10 +469,10 @@ def test_a_request_after_the_failure_never_goes_back(board: Board) -> None:
 @pytest.mark.parametrize(
     ("cause", "reason"), [("declined", DECLINED), ("failed", OFFLINE), ("no_media", OFFLINE)]
 )
-def test_c_does_not_take_it(board: Board, cause: str, reason: Reason) -> None:
+def test_c_does_not_take_it(board: Board, cause: EndCause, reason: Reason) -> None:
     board.ask(TO_CAT)
     obey(board)
-    board.say("cat", CallEnd("n1", cause))  # type: ignore[arg-type]
+    board.say("cat", CallEnd("n1", cause))
     assert board.updates()[-1] == failed(reason)
     assert board.ends("bob", "n1") == [CallEnded("n1", reason)]
     untouched(board)
@@ -493,6 +492,15 @@ def test_c_answers_but_is_never_heard(board: Board) -> None:
     board.wait(10)
     assert board.updates()[-1] == failed(NO_MEDIA)
     assert board.ends("cat", "n1") == [CallEnded("n1", NO_MEDIA)]
+    untouched(board)
+
+
+def test_c_hangs_up_as_soon_as_it_has_answered(board: Board) -> None:
+    board.ask(TO_CAT)
+    obey(board)
+    board.say("cat", answer("n1"))
+    board.say("cat", CallEnd("n1"))
+    assert board.updates()[-1] == failed(DECLINED), "a failure has the reason of a failure"
     untouched(board)
 
 

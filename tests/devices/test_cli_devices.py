@@ -1,0 +1,100 @@
+"""The command line with a microphone and a speaker."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+import pytest
+
+from media.audio import SAMPLE_RATE
+from media.measure import who
+from media.recorder import OggRecorder
+from media.sink import AudioWriter
+from media.source import NumpySource, load
+from media.speech import speech
+from signaling.config import load_config
+from signaling.server import HubServer
+from tests.program import PATIENCE, callnode, result
+from tests.shell.hub_client import Client
+from tests.shell.test_mailbox import put
+
+pytestmark = [pytest.mark.devices, pytest.mark.usefixtures("pulseaudio")]
+
+SENTENCES = {name: speech(name) for name in ("alice", "bob", "carol")}
+
+
+@asynccontextmanager
+async def program(*command: str | Path) -> AsyncIterator[None]:
+    """Run a program of the sound server, and end it on leaving."""
+    process = await asyncio.create_subprocess_exec(*map(str, command))
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        async with asyncio.timeout(PATIENCE):
+            await process.wait()
+
+
+@asynccontextmanager
+async def hub_client(tmp_path: Path) -> AsyncIterator[Client]:
+    async with HubServer(load_config(tmp_path / "hub", environ={})) as hub, aiohttp.ClientSession() as http:
+        yield Client(hub, http)
+
+
+async def test_devices_are_listed_with_their_default() -> None:
+    lines = (await result("devices")).out.splitlines()
+    assert "microphone  Virtual_Microphone  (default)" in lines
+    assert "speaker     Virtual_Speaker  (default)" in lines
+    assert "speaker     Mic_Feed" in lines
+    listed = json.loads((await result("devices", "--json")).out)
+    wanted = {
+        "id": "speaker",
+        "name": "Virtual_Speaker",
+        "kind": "Speaker",
+        "is_system_default": True,
+    }
+    assert wanted in listed
+
+
+async def test_a_laptop_speaks_by_its_microphone_and_is_heard_on_its_speaker(tmp_path: Path) -> None:
+    fed, played, heard = tmp_path / "bob.wav", tmp_path / "played.wav", tmp_path / "heard.wav"
+    writer = AudioWriter(fed)
+    writer.write(np.resize(speech("bob"), 60 * SAMPLE_RATE))
+    writer.close()
+    async with hub_client(tmp_path) as client, program("paplay", "-d", "micfeed", fed):
+        _, alice = await client.token("alice")
+        _, bob = await client.token("bob")
+        async with callnode("listen", "--once", "--auto-answer", token=bob) as laptop:
+            await laptop.line("listening")
+            async with program("parecord", "-d", "speaker.monitor", "--file-format=wav", played):
+                options = ["--play", "media/speech/alice.flac", "--loop", "--record", heard, "--seconds", "4"]
+                assert (await result("call", "bob", *options, token=alice)).code == 0
+            ended = await laptop.end()
+            assert (ended.code, ended.err) == (0, "")
+    assert who(load(heard), SENTENCES) == "bob"
+    assert who(load(played), SENTENCES) == "alice"
+
+
+async def test_a_message_is_played_on_the_speaker(tmp_path: Path) -> None:
+    message, played = tmp_path / "m.ogg", tmp_path / "played.wav"
+    recorder, source = OggRecorder(message), NumpySource(speech("carol"))
+    while not source.finished:
+        recorder.write(source.read())
+    recorder.close()
+    async with hub_client(tmp_path) as client:
+        owner, token = await client.token("alice")
+        _, service = await client.token("voicemail", voicemail=True)
+        await put(client, service, owner, "m1", sound=message.read_bytes())
+        async with program("parecord", "-d", "speaker.monitor", "--file-format=wav", played):
+            ended = await result("voicemail", "play", "--speaker", "virtual_speaker", token=token)
+        assert (ended.code, ended.err) == (0, "") and "Carol" in ended.out
+        listed = await result("voicemail", "list", token=token)
+        assert listed.out.split("\t")[1] == "saved"
+    heard = load(played)
+    assert who(heard, SENTENCES) == "carol"
+    assert len(heard) >= len(speech("carol"))
