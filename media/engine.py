@@ -85,9 +85,11 @@ class Engine:
                 if leg.audio_up:
                     self._take_over(leg)
             case Close(call_id):
-                self._detach(leg)
                 del self._legs[call_id]
                 self._closed.append(call_id)
+                if leg.peer is not None:
+                    leg.peer.finish()
+                self._detach(leg)
                 leg.orders.clear()
                 self._enqueue(leg, order)
             case _:

@@ -99,10 +99,7 @@ class JitterBuffer:
         if not self._playing:
             if not self._packets:
                 return _IDLE
-            self._playing = True
-            self._waited = 0
-            self._next = min(self._packets)
-            self._measure_anew()
+            self._start()
         wanted = 2 if self._since_loss < WINDOW else 1
         if self._span > MAX_SPAN:
             self._skip_to(self._newest - wanted + 1)
@@ -121,6 +118,22 @@ class JitterBuffer:
             return Merged(first, self._pop(now))
         return Packet(first)
 
+    def drain(self, now: float) -> list[Packet | Lost]:
+        """Return at once what is left to play, the newest MAX_SPAN packets at most; then it is empty."""
+        if self._packets and not self._playing:
+            self._start()
+        if self._span > MAX_SPAN:
+            self._skip_to(self._newest - MAX_SPAN + 1)
+        released: list[Packet | Lost] = []
+        while self._span > 0:
+            if self._next in self._packets:
+                released.append(Packet(self._pop(now)))
+            elif self._waited > 0:
+                self._give_up_unheard()
+            else:
+                released.append(self._give_up())
+        return released
+
     @property
     def _span(self) -> int:
         return self._newest - self._next + 1
@@ -131,6 +144,12 @@ class JitterBuffer:
         self._next = sequence
         self._newest = sequence - 1
         self._since_loss = WINDOW
+
+    def _start(self) -> None:
+        self._playing = True
+        self._waited = 0
+        self._next = min(self._packets)
+        self._measure_anew()
 
     def _measure_anew(self) -> None:
         self._slots = 0

@@ -145,6 +145,11 @@ class Peer:
             frames_late=incoming.frames_late + self._track.frames_late,
         )
 
+    def finish(self) -> None:
+        """Let what was received be heard, and what was read be sent, at once; then no more."""
+        self._receiver.finish()
+        self._track.finish()
+
     async def close(self) -> None:
         """Let everything go: sockets, timers, tasks, codecs. Source and sink stay with `ends`."""
         self._lost = _nothing

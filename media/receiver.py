@@ -40,6 +40,7 @@ class Receiver:
         self._due = 0.0
         self._decoded = False
         self._complained = False
+        self._playing = False
         self._closed = False
         self._packet_samples = FRAME_SAMPLES
         self._rest: _Sound = SILENCE[:0]
@@ -56,12 +57,28 @@ class Receiver:
             self._due = now + HEAD_START
             self._timer = self._loop.call_at(self._due, self._tick)
 
+    def finish(self) -> None:
+        """Play at once what is held, and then no more; nothing when called from within playing."""
+        if self._closed:
+            return
+        self._stop()
+        if self._playing or not self._decoded:
+            return
+        sounds = [self._rest, *(self._sound(release) for release in self.jitter.drain(self._loop.time()))]
+        if missing := -sum(map(len, sounds)) % FRAME_SAMPLES:
+            sounds.append(self._decoder.conceal(missing))
+        for frame in np.concatenate(sounds).reshape(-1, FRAME_SAMPLES):
+            self._write(frame)
+
     def close(self) -> None:
         """Stop playing; may be called more than once."""
+        self._stop()
+        self._decoder.close()
+
+    def _stop(self) -> None:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        self._decoder.close()
 
     def _tick(self) -> None:
         now = self._loop.time()
@@ -75,10 +92,11 @@ class Receiver:
             self._timer = self._loop.call_at(self._due, self._tick)
 
     def _play(self, now: float) -> None:
+        self._playing = True
         frame = self._frame(now)
-        if not self._decoded:
-            return
-        self._write(frame)
+        if self._decoded:
+            self._write(frame)
+        self._playing = False
 
     def _frame(self, now: float) -> Frame:
         while len(self._rest) < FRAME_SAMPLES:

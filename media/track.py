@@ -29,17 +29,26 @@ class OutgoingTrack(MediaStreamTrack):
         self._encoder = Encoder()
         self._due: float | None = None
         self._timestamp = 0
+        self._wake = asyncio.Event()
+        self._finishing = False
 
     async def recv(self) -> "Packet[Any]":
-        """Return the next packet when it is due. Raises MediaStreamError once stopped."""
+        """Return the next packet when it is due. Raises MediaStreamError once finished or stopped."""
         await self._wait()
         if self.readyState != "live":
             raise MediaStreamError
+        if self._finishing:
+            super().stop()
         packet: Packet[Any] = Packet(self._encoder.encode(self._read()))
         packet.pts = self._timestamp
         packet.time_base = _TIME_BASE
         self._timestamp += FRAME_SAMPLES
         return packet
+
+    def finish(self) -> None:
+        """Return one packet more at once, the last: it brings the 6.5 ms that the encoder looks ahead."""
+        self._finishing = True
+        self._wake.set()
 
     def stop(self) -> None:
         """End the track and free its encoder."""
@@ -47,13 +56,19 @@ class OutgoingTrack(MediaStreamTrack):
         self._encoder.close()
 
     async def _wait(self) -> None:
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         if self._due is None:
             self._due = now
             return
         self._due += FRAME_SECONDS
-        if self._due > now:
-            await asyncio.sleep(self._due - now)
+        if self._due > now and not self._finishing:
+            self._wake.clear()
+            timer = loop.call_at(self._due, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
         missed = int((now - self._due) / FRAME_SECONDS)
         if missed > 0:
             self.frames_late += missed

@@ -14,7 +14,7 @@ from node.exchange import Accept, HangUp, Hold, Input, Mute, Reject
 from node.identity import CallerInfo, caller_info
 from node.session import CallState, Session
 from node.transfer import TransferCallFeature
-from signaling.messages import CustomContext
+from signaling.messages import CustomContext, Outcome
 from signaling.reasons import WRONG_STATE, Reason
 
 if TYPE_CHECKING:
@@ -179,6 +179,11 @@ class Call(Events):
     def call_end_reason(self) -> CallEndReason | None:
         """Return why the call ended; set before the state is Disconnected."""
         return self._session.end_reason
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Return who or what answered an outgoing call: a person, a forward or voicemail; None before."""
+        return self._session.outcome
 
     @property
     def is_muted(self) -> bool:

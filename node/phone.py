@@ -125,7 +125,7 @@ class Phone:
                     self._send(wire.TransferCancel(transfer_id))
             case Consent(transfer_id, accept):
                 if offer := self.offers.pop(transfer_id, None):
-                    self._follow(offer, now) if accept else self._decline(offer, now)
+                    self._follow(offer, now) if accept else self._decline(offer)
             case Cut(reason):
                 self._cut(reason)
             case Tick():
@@ -145,15 +145,14 @@ class Phone:
             case wire.CallAnswered(call_id, sdp, outcome):
                 if (call := self.calls.get(call_id)) and call.live:
                     self._do(orders.ApplyAnswer(call_id, sdp))
-                    self._put(
-                        replace(call, state=CallState.CONNECTING, outcome=outcome, remote=outcome.party)
-                    )
+                    answered = replace(call, outcome=outcome, remote=outcome.party)
+                    self._put(replace(answered, state=CallState.CONNECTING))
             case wire.CallConnected(call_id):
                 if (call := self.calls.get(call_id)) and call.live:
                     call = replace(call, up=True, deadline=None)
                     self._put(replace(call, state=call.talking))
             case wire.CallEnded(call_id, reason):
-                self._ended(call_id, reason, now)
+                self._ended(call_id, reason)
             case wire.CallCandidate(call_id, candidate):
                 known = self.calls.get(call_id) or self.ringing.get(call_id)
                 if known and candidate is not None:
@@ -163,7 +162,8 @@ class Phone:
                 self._update(call_id, kind == "offer", sdp)
             case wire.CallHold(call_id, on):
                 if (call := self.calls.get(call_id)) and call.live and call.remote_hold != on:
-                    self._rehold(replace(call, remote_hold=on))
+                    deadline = call.deadline if not call.lost else None if on else now + LOST_SECONDS
+                    self._rehold(replace(call, remote_hold=on, deadline=deadline))
             case wire.CallOriginate():
                 self._originate(message, now)
             case wire.TransferUpdate():
@@ -183,7 +183,7 @@ class Phone:
             return
         if isinstance(happening, orders.Closed):
             if call.state is CallState.DISCONNECTING:
-                self._over(call, now)
+                self._over(call)
             return
         if not call.live:
             return
@@ -201,8 +201,9 @@ class Phone:
             case orders.AudioUp(call_id):
                 self._send(wire.CallUp(call_id))
             case orders.MediaLost():
-                self._put(replace(call, lost=True), quiet=True)
-                self._await_reason(call.id, now)
+                # The hub may be about to say why: hung up, transferred, or held while a transfer goes on.
+                awaited = call.deadline if call.remote_hold or call.transferred else now + LOST_SECONDS
+                self._put(replace(call, lost=True, deadline=awaited), quiet=True)
             case orders.Failed(call_id):
                 self._leave(call, NO_MEDIA)
             case _:
@@ -228,28 +229,25 @@ class Phone:
             self._send(wire.CallRinging(call.id))
             self._out.append(RingNews(call))
         elif (old := self.calls.get(message.replaces)) and old.live:
-            self._pick_up(
-                replace(call, muted=old.muted, incoming_muted=old.incoming_muted), now, replaces=old.id
-            )
+            call = replace(call, muted=old.muted, incoming_muted=old.incoming_muted)
+            self._pick_up(call, now, replaces=old.id)
         else:
             self._send(wire.CallEnd(call.id, "failed"))
 
     def _pick_up(self, call: Session, now: float, replaces: str | None = None) -> None:
-        offer = call.offer
         self._new(replace(call, state=CallState.CONNECTING, offer="", deadline=now + PICKUP_SECONDS))
         if replaces is not None:
             self._do(orders.TakeOver(call.id, replaces))
-        self._do(orders.MakeAnswer(call.id, offer))
+        self._do(orders.MakeAnswer(call.id, call.offer))
 
     def _originate(self, offer: wire.CallOriginate, now: float) -> None:
         if offer.call_id in self.calls or offer.transfer_id in self.offers:
             return
         old = self.calls.get(offer.replaces)
         if old is None or not old.live:
-            self._send(wire.TransferDecline(offer.transfer_id))
+            self._decline(offer)
         elif self._consent and offer.target.raw_id != offer.transferor.raw_id:
             self.offers[offer.transfer_id] = offer
-            self._keep(old)
             self._out.append(TransferAsked(offer))
         else:
             self._follow(offer, now)
@@ -257,7 +255,7 @@ class Phone:
     def _follow(self, offer: wire.CallOriginate, now: float) -> None:
         old = self.calls.get(offer.replaces)
         if old is None or not old.live:
-            self._send(wire.TransferDecline(offer.transfer_id))
+            self._decline(offer)
             return
         self._new(
             Session(
@@ -267,20 +265,17 @@ class Phone:
                 transferor=offer.transferor,
                 custom_context=offer.custom_context,
                 transfer_id=offer.transfer_id,
-                replaces=old.id,
                 muted=old.muted,
                 incoming_muted=old.incoming_muted,
                 deadline=now + SETUP_SECONDS,
             )
         )
-        self._keep(old)
         self._do(orders.TakeOver(offer.call_id, old.id))
         self._do(orders.MakeOffer(offer.call_id))
         self._out.append(TransferTaken(old.id, offer.call_id))
 
-    def _decline(self, offer: wire.CallOriginate, now: float) -> None:
-        self._send(wire.TransferDecline(offer.transfer_id))
-        self._await_reason(offer.replaces, now)
+    def _decline(self, offer: wire.CallOriginate) -> None:
+        self._send(wire.TransferDecline(offer.transfer_id, offer.call_id))
 
     def _transfer(self, request: wire.TransferRequest, now: float) -> None:
         call = self.calls.get(request.call_id)
@@ -335,13 +330,12 @@ class Phone:
         self._put(replace(call, renegotiating=call.offerer))
         self._do(orders.SetHold(call.id, call.local_hold, call.remote_hold, call.offerer))
 
-    def _ended(self, call_id: str, reason: Reason, now: float) -> None:
+    def _ended(self, call_id: str, reason: Reason) -> None:
         if self.ringing.pop(call_id, None):
             self._silence(call_id, reason)
         for transfer_id, offer in list(self.offers.items()):
             if offer.call_id == call_id:
                 del self.offers[transfer_id]
-                self._await_reason(offer.replaces, now)
         if (call := self.calls.get(call_id)) and call.live:
             self._close(call, reason)
 
@@ -354,34 +348,16 @@ class Phone:
         if call.placed or call.direction == "Incoming":
             self._send(wire.CallEnd(call.id, _CAUSES.get(reason, "hangup")))
         elif call.transfer_id is not None:
-            self._send(wire.TransferDecline(call.transfer_id))
+            self._send(wire.TransferDecline(call.transfer_id, call.id))
         self._close(call, reason)
 
     def _close(self, call: Session, reason: Reason) -> None:
         self._put(replace(call, state=CallState.DISCONNECTING, end_reason=reason, deadline=None))
         self._do(orders.Close(call.id))
 
-    def _over(self, call: Session, now: float) -> None:
+    def _over(self, call: Session) -> None:
         del self.calls[call.id]
         self._out.append(CallNews(replace(call, state=CallState.DISCONNECTED)))
-        if call.replaces is not None:
-            self._await_reason(call.replaces, now)
-
-    def _await_reason(self, call_id: str, now: float) -> None:
-        """Give the hub a moment to say why the sound is lost: hung up, transferred, or about to be."""
-        call = self.calls.get(call_id)
-        if call and call.live and call.lost and not call.transferred and not self._being_replaced(call_id):
-            self._put(replace(call, deadline=now + LOST_SECONDS), quiet=True)
-
-    def _keep(self, call: Session) -> None:
-        """Let a call whose sound is lost live on: what replaces it has a deadline of its own."""
-        if call.lost:
-            self._put(replace(call, deadline=None), quiet=True)
-
-    def _being_replaced(self, call_id: str) -> bool:
-        return call_id in {c.replaces for c in self.calls.values()} | {
-            o.replaces for o in self.offers.values()
-        }
 
     def _cut(self, reason: Reason) -> None:
         for call_id in list(self.ringing):

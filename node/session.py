@@ -56,7 +56,6 @@ class Session(Struct, frozen=True, kw_only=True):
     placed: bool = False
     up: bool = False
     transfer_id: str | None = None
-    replaces: str | None = None
     lost: bool = False
     transferred: bool = False
     renegotiating: bool = False

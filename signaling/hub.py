@@ -222,8 +222,8 @@ class Hub:
                     )
             case TransferCancel(transfer_id):
                 self.transfers.cancel(session, transfer_id, now)
-            case TransferDecline(transfer_id):
-                self.transfers.decline(session, transfer_id, now)
+            case TransferDecline(_, call_id):
+                self.transfers.decline(session, call_id, now)
             case Hello() | TokenRefresh() | Ping() | Bye():
                 self._deliver(session, Error(bad_argument("Not expected here."), "session"))
             case _:

@@ -188,6 +188,7 @@ class TransferDecline(Struct, frozen=True, omit_defaults=True, tag="transfer.dec
     """Refuse, as the transferee, the call.originate of a transfer."""
 
     transfer_id: Id
+    call_id: Id
     seq: Seq = 0
 
 
@@ -337,6 +338,7 @@ class MailboxChanged(Struct, frozen=True, omit_defaults=True, tag="mailbox.chang
     seq: Seq = 0
 
 
+PeerMessage = CallCandidate | CallUpdate | CallHold
 ClientMessage = (
     Hello
     | TokenRefresh
@@ -347,9 +349,7 @@ ClientMessage = (
     | CallAnswer
     | CallUp
     | CallEnd
-    | CallCandidate
-    | CallUpdate
-    | CallHold
+    | PeerMessage
     | TransferRequest
     | TransferCancel
     | TransferDecline
@@ -364,9 +364,7 @@ HubMessage = (
     | CallAnswered
     | CallConnected
     | CallEnded
-    | CallCandidate
-    | CallUpdate
-    | CallHold
+    | PeerMessage
     | CallOriginate
     | TransferUpdate
     | MailboxChanged

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from signaling.calls import Call, Calls, Leg, as_party
 from signaling.messages import (
     CallEnded,
+    CallHold,
     CallOriginate,
     CallPlace,
     CallTarget,
@@ -121,11 +122,11 @@ class Transfers:
             if mine and transfer_id in transfer.asked:
                 self._fail(transfer, CANCELLED, now)
 
-    def decline(self, session: str, transfer_id: str, now: float) -> None:
-        """Fail a transfer whose transferee refuses."""
-        for transfer in list(self.all.values()):
-            if transfer_id in transfer.asked and transfer.transferee.session == session:
-                self._fail(transfer, DECLINED, now)
+    def decline(self, session: str, call_id: str, now: float) -> None:
+        """Fail a transfer whose transferee refuses to place the ordered call."""
+        transfer = self._placing(call_id, session)
+        if transfer is not None:
+            self._fail(transfer, DECLINED, now)
 
     def expects(self, session: str, message: CallPlace) -> bool:
         """Tell whether a call is the one that a transferee was ordered to place."""
@@ -176,6 +177,8 @@ class Transfers:
                 transfer.target_call,
             ):
                 self._calls.leave(call, session, None)
+                for left in self._calls.all[call.id].legs:
+                    self._deliver(left.session, CallHold(call.id, True))
                 return True
         return False
 

@@ -51,6 +51,13 @@ def about(
     return Event(event, name_of(who), who.display_name, call.id, target, message, *codes)
 
 
+def answered(call: Call) -> Event:
+    """Return the event of a call that is up; it says so where not the called person answered."""
+    kind = call.outcome.kind if call.outcome else ""
+    said = {"voicemail": "voicemail answers", "forwarded": "the call was forwarded here"}
+    return about("connected", call, message=said.get(kind, ""))
+
+
 def other_end(call: Call) -> CallerInfo:
     """Return who is at the other end of a call."""
     return call.remote_participants[0].identifier

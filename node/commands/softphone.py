@@ -16,7 +16,7 @@ from node.call import (
     StateChanged,
     Updated,
 )
-from node.commands.event import Event, EventName, about, name_of, other_end
+from node.commands.event import Event, EventName, about, answered, name_of, other_end
 from node.commands.process import NETWORK, OK, TOKEN, exit_code
 from node.errors import CallingError
 from node.events import Tasks
@@ -254,7 +254,7 @@ class Softphone:
 
     def _moved(self, call: Call, event: StateChanged) -> None:
         if event.new_state is CallState.CONNECTED:
-            self._tell(about("resumed" if call.id in self._connected else "connected", call))
+            self._tell(about("resumed", call) if call.id in self._connected else answered(call))
             self._connected.setdefault(call.id, asyncio.get_running_loop().time())
             self._start_timer()
         elif event.new_state is CallState.DISCONNECTED:

@@ -158,6 +158,7 @@ export interface TransferCancel {
 export interface TransferDecline {
   type: "transfer.decline";
   transfer_id: string;
+  call_id: string;
   seq?: number;
 }
 

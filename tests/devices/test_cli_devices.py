@@ -72,7 +72,15 @@ async def test_a_laptop_speaks_by_its_microphone_and_is_heard_on_its_speaker(tmp
         async with callnode("listen", "--once", "--auto-answer", token=bob) as laptop:
             await laptop.line("listening")
             async with program("parecord", "-d", "speaker.monitor", "--file-format=wav", played):
-                options = ["--play", "media/speech/alice.flac", "--loop", "--record", heard, "--seconds", "4"]
+                options: list[str | Path] = [
+                    "--play",
+                    "media/speech/alice.flac",
+                    "--loop",
+                    "--record",
+                    heard,
+                    "--seconds",
+                    "4",
+                ]
                 assert (await result("call", "bob", *options, token=alice)).code == 0
             ended = await laptop.end()
             assert (ended.code, ended.err) == (0, "")

@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,11 +96,15 @@ def test_a_speaker_plays_all_its_calls_mixed() -> None:
     assert measure.level_dbfs(both) == pytest.approx(-20, abs=3)
 
 
+def enough(sink: NumpySink) -> bool:
+    return len(sink.frames) > 10
+
+
 def test_a_closed_device_can_be_opened_again() -> None:
     devices = Devices()
     for _ in range(3):
         microphone, heard = devices.microphone(), NumpySink()
-        pump([microphone], [heard], lambda heard=heard: len(heard.frames) > 10)
+        pump([microphone], [heard], partial(enough, heard))
         assert not microphone.null
         microphone.close()
         microphone.close()

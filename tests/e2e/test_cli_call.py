@@ -109,7 +109,14 @@ async def test_a_file_is_said_to_its_end(town: Town) -> None:
     writer = AudioWriter(short)
     writer.write(sentence)
     writer.close()
-    options = ["--play", short, "--hang-up-after-play", "--record", town.heard("alice"), "--json"]
+    options: list[str | Path] = [
+        "--play",
+        short,
+        "--hang-up-after-play",
+        "--record",
+        town.heard("alice"),
+        "--json",
+    ]
     ended = await result("call", "bob", *options, token=await town.token("alice"))
     assert ended.code == 0
     events = [json.loads(line) for line in ended.out.splitlines()]

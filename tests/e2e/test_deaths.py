@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,14 +186,16 @@ async def test_tokens_and_hubs_that_are_no_good(hub: HubServer, people: People) 
 
 async def test_bad_targets_are_refused(people: People) -> None:
     alice, bob = await people.join("alice"), await people.join("bob")
-    for target in ([], ["bob", "carol"], [""], [7]):
+    targets: list[Any] = [[], ["bob", "carol"], [""], [7]]
+    for target in targets:
         with pytest.raises(CallingError):
-            alice.agent.start_call(target)  # type: ignore[arg-type]
+            alice.agent.start_call(target)
     call = alice.agent.start_call(["nobody-here"])
     await until(call, CallState.DISCONNECTED)
     assert call.call_end_reason is not None and call.call_end_reason.code == 404
     good, _ = await connect(alice, bob)
-    for wrong in ({}, {"target_call_id": "c", "target_participant": "bob"}, {"target": "bob"}):
+    mistakes: list[Any] = [{}, {"target_call_id": "c", "target_participant": "bob"}, {"target": "bob"}]
+    for wrong in mistakes:
         with pytest.raises(CallingError):
-            good.feature(Features.TRANSFER).transfer(**wrong)  # type: ignore[arg-type]
+            good.feature(Features.TRANSFER).transfer(**wrong)
     await bob.hears("alice")

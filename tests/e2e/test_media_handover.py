@@ -1,11 +1,13 @@
 """Hold and take-over between engines, judged by what each end hears."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 
 from media.audio import level_dbfs
+from media.jitter import JitterBuffer
 from media.orders import (
     AudioUp,
     Close,
@@ -21,8 +23,11 @@ from tests.e2e.media_pair import (
     A_TONE,
     B_TONE,
     C_TONE,
+    DEADLINE,
+    LOUD,
     Make,
     Memory,
+    Station,
     Tone,
     carry_reoffer,
     connect,
@@ -106,10 +111,12 @@ async def test_take_over_without_gap_or_overlap(stations: Make) -> None:
     assert len(frames) - 1 <= (times[-1] - times[0]) / 0.02 + 2
     steps = np.abs(np.diff(np.concatenate(frames).astype(np.int32)))
     assert steps.max() < 2500  # a sine of 1700 Hz steps by 1780; a click by up to 16000
+    before = len(at_b.frames)
     b.engine.carry_out(Close("ab"))
+    assert len(at_b.frames) == before  # what the old call still holds is not heard
     await b.news(Closed, "ab")
     assert (voice.closed, at_b.closed) == (0, 0)
-    await hears(at_b, only=C_TONE, others=())
+    await hears(at_b, only=C_TONE, others=(A_TONE,))
 
 
 async def test_until_take_over_the_new_call_is_silent_and_unheard(stations: Make) -> None:
@@ -153,20 +160,59 @@ async def test_a_take_over_that_never_came_leaves_the_old_call_alone(stations: M
     await hears(at_b, only=A_TONE, others=())
 
 
-async def test_source_and_sink_outlive_the_old_call_until_the_take_over(stations: Make) -> None:
+async def test_source_and_sink_outlive_the_old_call_until_the_take_over(
+    stations: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, b, _, at_b = await pair(stations)
     c, at_c = stations("c"), Memory()
     c.engine.set_source("bc", Tone(C_TONE))
     c.engine.set_sink("bc", at_c)
     b.engine.carry_out(TakeOver("bc", "ab"))
-    b.engine.carry_out(Close("ab"))
+    before, held, after = await close_at_a_packet(monkeypatch, b, "ab", at_b)
     await b.news(Closed, "ab")
+    assert len(at_b.frames) == after == before + held  # all that A said is heard, before anything of C
+    assert tone_dbfs(at_b.frames[-1], A_TONE) > LOUD - 3
     assert at_b.closed == 0
     await talk(b, c, "bc")
     await hears(at_b, only=C_TONE, others=())
     await hears(at_c, only=B_TONE, others=())
     b.engine.carry_out(Close("bc"))
     assert at_b.closed == 1
+
+
+async def close_at_a_packet(
+    monkeypatch: pytest.MonkeyPatch, station: Station, call_id: str, sink: Memory
+) -> tuple[int, int, int]:
+    """Close a call when its next packet has come; return frames heard before, packets held, frames after."""
+    buffer = station.engine._legs[call_id].opened._receiver.jitter
+    put = JitterBuffer.put
+    closed: asyncio.Future[tuple[int, int, int]] = asyncio.get_running_loop().create_future()
+
+    def put_and_close(self: JitterBuffer, ssrc: int, sequence: int, payload: bytes, now: float) -> None:
+        put(self, ssrc, sequence, payload, now)
+        if self is buffer and not closed.done():
+            before, held = len(sink.frames), len(buffer)
+            station.engine.carry_out(Close(call_id))
+            closed.set_result((before, held, len(sink.frames)))
+
+    monkeypatch.setattr(JitterBuffer, "put", put_and_close)
+    async with asyncio.timeout(DEADLINE):
+        return await closed
+
+
+async def test_what_a_call_still_holds_is_heard_before_its_sink_is_given_back(
+    stations: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, b, _, at_b = await pair(stations)
+    c = stations("c")
+    c.engine.set_source("bc", Tone(C_TONE))
+    b.engine.carry_out(TakeOver("bc", "ab"))
+    await talk(b, c, "bc")
+    await hears(at_b, only=C_TONE, others=(A_TONE,))
+    before, held, after = await close_at_a_packet(monkeypatch, b, "bc", at_b)
+    assert after == before + held
+    assert tone_dbfs(at_b.frames[after - 1], C_TONE) > LOUD - 3
+    await hears(at_b, only=A_TONE, others=(C_TONE,))
 
 
 async def test_a_take_over_of_a_call_that_is_up_is_at_once(stations: Make) -> None:

@@ -70,7 +70,7 @@ async def test_a_token_stands_alone(hub: HubServer) -> None:
 
 
 async def test_a_token_from_another_machine(hub: HubServer, tmp_path: Path) -> None:
-    asked = ["token", "alice", "--data", tmp_path / "nothing"]
+    asked: list[str | Path] = ["token", "alice", "--data", tmp_path / "nothing"]
     key, other = hub._config.access_key, "b3RoZXItYWNjZXNzLWtleS1vdGhlcg=="
     assert (await result(*asked, CALLNODE_HUB=hub.url, CALLNODE_ACCESS_KEY=key)).code == 0
     wrong = await result(*asked, CALLNODE_HUB=hub.url, CALLNODE_ACCESS_KEY=other)
@@ -147,14 +147,14 @@ async def test_a_mailbox(client: Client, tmp_path: Path) -> None:
         file = tmp_path / f"out.{suffix}"
         assert await result("voicemail", "export", "abc", file, token=token) == (0, str(file), "")
         assert correlation(load(file), speech("carol")) > 0.8
-    for message_id, file, said in (
+    for message_id, name, said in (
         ("ab", "x.wav", "Several"),
         ("zz", "x.wav", "No message"),
         ("abc1", "x.txt", ".wav"),
     ):
-        failed = await result("voicemail", "export", message_id, tmp_path / file, token=token)
+        failed = await result("voicemail", "export", message_id, tmp_path / name, token=token)
         assert said in one_line(failed, 1)
-        assert not (tmp_path / file).exists()
+        assert not (tmp_path / name).exists()
 
 
 def record(path: Path) -> None:

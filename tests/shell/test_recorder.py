@@ -119,7 +119,8 @@ def test_a_killed_recorder_loses_less_than_a_second(tmp_path: Path) -> None:
             while count < wanted:
                 count = int(child.stdout.readline())
             child.send_signal(signal.SIGKILL)
-            count = int((child.stdout.read().split() or [count])[-1])
+            if rest := child.stdout.read().split():
+                count = int(rest[-1])
         playable = len(load(part)) / SAMPLE_RATE
         duration = repair(part, final)
         assert duration is not None and not part.exists()

@@ -198,7 +198,7 @@ def test_a_transfer_is_taken_on_and_its_transferor_may_go(board: Board, how: str
     assert told[-1] == ("bob", CallOriginate("n1", "t1", "c1", party("cat"), "participant", party("ann")))
     assert [s for s, _ in board.say("bob", CallPlace("n1", "x", "offer", "t1"))] == ["cat"]
     told = board.leave("ann") if how == "leaves" else board.say("ann", CallEnd("c1"))
-    assert told == [], "its transfer goes on"
+    assert told == [("bob", CallHold("c1", True))], "its transfer goes on"
     assert (board.sessions_in("c1"), board.sessions_in("n1")) == ({"bob"}, {"bob"})
     assert board.say("bob", CallHold("c1", True)) == board.say("bob", CallUpdate("c1", "answer", "x")) == []
 
@@ -207,7 +207,7 @@ def test_a_session_that_is_gone_is_told_nothing(board: Board) -> None:
     board.talk("ann", "bob")
     board.ask(ParticipantTarget("cat"))
     board.leave("ann")
-    told = board.say("bob", TransferDecline("t1"))
+    told = board.say("bob", TransferDecline("t1", "n1"))
     assert {session for session, _ in told} == {"bob"}
 
 
@@ -284,7 +284,7 @@ def test_after_the_end_late_messages_only_get_a_refusal(board: Board) -> None:
     board.say("ann", CallEnd("c1"))
     assert refused(board.say("bob", CallEnd("c1")), "bob", UNKNOWN_CALL, "call.end c1")
     assert board.say("bob", CallAnswer("c1", "sdp")) == [("bob", CallEnded("c1", UNKNOWN_CALL))]
-    assert board.say("bob", TransferCancel("t1")) == board.say("bob", TransferDecline("t1")) == []
+    assert board.say("bob", TransferCancel("t1")) == board.say("bob", TransferDecline("t1", "n1")) == []
     assert board.empty() and len(board.records) == 1
 
 

@@ -195,6 +195,44 @@ def test_the_delay_is_measured() -> None:
     assert buffer.delay == pytest.approx(0.015, abs=0.001)
 
 
+def test_draining_returns_in_order_what_is_left_and_what_is_lost() -> None:
+    buffer = JitterBuffer()
+    put(buffer, 1, 2)
+    take(buffer, 1)
+    put(buffer, 6, 4)
+    assert buffer.drain(0.0) == [*packets(2), Lost(b"4"), *packets(4), Lost(b"6"), *packets(6)]
+    assert (buffer.lost, len(buffer)) == (2, 0)
+    assert buffer.drain(0.0) == []
+    assert take(buffer, 1) == [Late()]
+
+
+def test_draining_fills_no_time_twice() -> None:
+    buffer = JitterBuffer()
+    put(buffer, 1)
+    assert take(buffer, 2) == [*packets(1), Late()]
+    put(buffer, 3, 5)
+    assert buffer.drain(0.0) == [*packets(3), Lost(b"5"), *packets(5)]
+
+
+def test_draining_what_has_not_begun_to_play() -> None:
+    buffer = JitterBuffer()
+    assert buffer.drain(0.0) == []
+    put(buffer, 7, 9, 8)
+    assert buffer.drain(0.0) == packets(7, 8, 9)
+    take(buffer, PATIENCE + 1)
+    put(buffer, 20, 22)
+    assert buffer.drain(0.0) == [*packets(20), Lost(b"22"), *packets(22)]
+
+
+def test_draining_is_bounded() -> None:
+    buffer = JitterBuffer()
+    put(buffer, 0)
+    take(buffer, 1)
+    put(buffer, *range(1, 40))
+    assert buffer.drain(0.0) == packets(*range(40 - MAX_SPAN, 40))
+    assert buffer.dropped == 39 - MAX_SPAN
+
+
 def played(release: Release) -> list[int]:
     match release:
         case Packet(payload):

@@ -444,19 +444,19 @@ def test_without_the_old_call_b_declines(desk: Desk, ending: bool) -> None:
     if ending:
         desk.incoming()
         desk.give(HangUp("c1"))
-    assert desk.hub(ORIGINATE) == [Send(TransferDecline("t1"))]
+    assert desk.hub(ORIGINATE) == [Send(TransferDecline("t1", "n1"))]
 
 
 def test_b_gives_up_before_the_new_call_was_placed(talking: Desk) -> None:
     talking.hub(ORIGINATE)
     out = talking.give(HangUp("n1"))
-    assert (sent(out), ordered(out)) == ([TransferDecline("t1")], [Close("n1")])
+    assert (sent(out), ordered(out)) == ([TransferDecline("t1", "n1")], [Close("n1")])
     assert talking.call("c1").state is CallState.CONNECTED
 
 
 def test_b_cannot_open_a_second_connection(talking: Desk) -> None:
     talking.hub(ORIGINATE)
-    assert sent(talking.media(Failed("n1", "no sockets"))) == [TransferDecline("t1")]
+    assert sent(talking.media(Failed("n1", "no sockets"))) == [TransferDecline("t1", "n1")]
     assert talking.call("c1").live
 
 
@@ -468,14 +468,14 @@ def test_the_application_accepts(asked: Desk) -> None:
 
 
 def test_the_application_refuses(asked: Desk) -> None:
-    assert asked.give(Consent("t1", False)) == [Send(TransferDecline("t1"))]
+    assert asked.give(Consent("t1", False)) == [Send(TransferDecline("t1", "n1"))]
     assert asked.give(Consent("t1", True)) == []
     assert asked.call("c1").state is CallState.CONNECTED and not asked.phone.offers
 
 
 def test_the_application_accepts_after_the_old_call_has_ended(asked: Desk) -> None:
     asked.ended("c1")
-    assert asked.give(Consent("t1", True)) == [Send(TransferDecline("t1"))]
+    assert asked.give(Consent("t1", True)) == [Send(TransferDecline("t1", "n1"))]
     assert asked.empty()
 
 
@@ -493,13 +493,14 @@ def test_a_recall_needs_no_consent(asked: Desk) -> None:
 
 @pytest.mark.parametrize("consent", [False, True])
 @pytest.mark.parametrize("lost_first", [False, True])
-def test_while_it_is_replaced_lost_sound_ends_nothing(consent: bool, lost_first: bool) -> None:
+def test_a_call_held_for_its_transfer_may_be_silent(consent: bool, lost_first: bool) -> None:
     desk = Desk(consent=consent)
     desk.incoming()
-    steps: list[Input] = [FromMedia(MediaLost("c1")), FromHub(ORIGINATE)]
+    desk.hub(ORIGINATE)
+    steps: list[Input] = [FromMedia(MediaLost("c1")), FromHub(CallHold("c1", True))]
     for step in steps if lost_first else reversed(steps):
         desk.give(step)
-    assert desk.call("c1").deadline is None
+    assert (desk.call("c1").state, desk.call("c1").deadline) == (CallState.REMOTE_HOLD, None)
     if consent:
         assert desk.wait(LOST_SECONDS + 1) == []
         desk.give(Consent("t1", True))
@@ -507,21 +508,35 @@ def test_while_it_is_replaced_lost_sound_ends_nothing(consent: bool, lost_first:
     assert desk.call("c1").live and desk.call("n1").live
 
 
-def test_when_what_replaced_it_is_over_a_silent_call_waits_for_its_reason_again(talking: Desk) -> None:
-    talking.hub(ORIGINATE)
-    talking.media(MediaLost("c1"))
-    talking.hub(CallEnded("n1", DECLINED))
-    assert talking.call("c1").deadline is None, "still being closed"
-    talking.media(Closed("n1"))
-    assert talking.call("c1").deadline == LOST_SECONDS
+@pytest.mark.parametrize("consent", [False, True])
+def test_an_order_alone_keeps_no_silent_call(consent: bool) -> None:
+    desk = Desk(consent=consent)
+    desk.incoming()
+    desk.media(MediaLost("c1"))
+    desk.hub(ORIGINATE)
+    assert desk.call("c1").deadline == LOST_SECONDS
+    out = desk.wait(LOST_SECONDS)
+    assert (sent(out), reasons(out)) == ([CallEnd("c1", "media_lost")], [MEDIA_LOST])
 
 
 @pytest.mark.parametrize("how", [Consent("t1", False), FromHub(CallEnded("n1", CANCELLED))])
-def test_when_an_offer_is_gone_a_silent_call_waits_for_its_reason_again(asked: Desk, how: Input) -> None:
+def test_a_silent_call_that_is_held_outlives_its_offer(asked: Desk, how: Input) -> None:
+    asked.hub(CallHold("c1", True))
     asked.media(MediaLost("c1"))
     asked.give(how)
-    assert asked.call("c1").deadline == LOST_SECONDS
-    assert reasons(asked.wait(LOST_SECONDS)) == [MEDIA_LOST]
+    assert asked.wait(LOST_SECONDS) == []
+    assert reasons(asked.hub(CallEnded("c1", DECLINED))) == [DECLINED], "the hub has the last word"
+
+
+@pytest.mark.parametrize("lost_first", [False, True])
+def test_off_hold_a_silent_call_waits_for_its_reason_again(talking: Desk, lost_first: bool) -> None:
+    steps: list[Input] = [FromMedia(MediaLost("c1")), FromHub(CallHold("c1", True))]
+    for step in steps if lost_first else reversed(steps):
+        talking.give(step)
+    talking.wait(1)
+    talking.hub(CallHold("c1", False))
+    assert talking.call("c1").deadline == 1 + LOST_SECONDS
+    assert reasons(talking.wait(LOST_SECONDS)) == [MEDIA_LOST]
 
 
 # --- being the target (C)

@@ -7,6 +7,7 @@ from signaling.messages import (
     CallAnswer,
     CallEnd,
     CallEnded,
+    CallHold,
     CallIncoming,
     CallOriginate,
     CallPlace,
@@ -352,24 +353,34 @@ def test_nothing_rings_before_b_places(board: Board) -> None:
 
 def test_b_refuses(board: Board) -> None:
     board.ask(TO_CAT)
-    assert board.say("bob", TransferDecline("t1")) == [
+    assert board.say("bob", TransferDecline("t1", "n1")) == [
         ("bob", CallEnded("n1", DECLINED)),
         ("ann", failed(DECLINED)),
     ]
     untouched(board)
 
 
+def test_a_refusal_counts_for_the_order_it_answers(board: Board) -> None:
+    board.ask(TO_CAT)
+    board.say("ann", CallEnd("c1"))
+    board.wait(OFFER_SECONDS)
+    assert board.say("bob", TransferDecline("t1", "n1")) == [], "a recall has taken its place"
+    assert [s for s, _ in obey(board, "n2")] == ["ann"]
+    assert board.say("bob", TransferDecline("t1", "n2")) == [], "placed already"
+    assert board.state("n2") == "ringing"
+
+
 def test_late_place_after_the_failure_rings_nobody(board: Board) -> None:
     board.ask(TO_CAT)
-    board.say("bob", TransferDecline("t1"))
+    board.say("bob", TransferDecline("t1", "n1"))
     assert obey(board) == [("bob", CallEnded("n1", UNKNOWN_CALL))]
     untouched(board)
 
 
 def test_only_the_transferee_places_or_refuses_and_only_the_transferor_cancels(board: Board) -> None:
     board.ask(TO_CAT)
-    assert board.say("dan", TransferDecline("t1")) == []
-    assert board.say("ann", TransferDecline("t1")) == []
+    assert board.say("dan", TransferDecline("t1", "n1")) == []
+    assert board.say("ann", TransferDecline("t1", "n1")) == []
     assert board.say("bob", TransferCancel("t1")) == []
     assert board.say("ann", TransferCancel("t9")) == []
     assert board.say("dan", CallPlace("n1", "cat", "offer of dan", "t1")) == [
@@ -531,7 +542,7 @@ def test_c_dies_and_b_gets_one_reason(consulting: Board, placed: bool) -> None:
 def test_a_leaves_and_the_transfer_goes_on(board: Board) -> None:
     board.ask(TO_CAT)
     obey(board)
-    assert board.say("ann", CallEnd("c1")) == []
+    assert board.say("ann", CallEnd("c1")) == [("bob", CallHold("c1", True))], "nobody is there to be heard"
     assert board.wait(15) == []
     board.pick_up("cat", "n1")
     assert board.updates()[-1].state == "Transferred"
@@ -541,8 +552,8 @@ def test_a_leaves_and_the_transfer_goes_on(board: Board) -> None:
 
 def test_a_leaves_both_calls_and_the_transfer_goes_on(consulting: Board) -> None:
     consulting.ask(CallTarget("c2"))
-    consulting.say("ann", CallEnd("c1"))
-    consulting.say("ann", CallEnd("c2"))
+    assert consulting.say("ann", CallEnd("c1")) == [("bob", CallHold("c1", True))]
+    assert consulting.say("ann", CallEnd("c2")) == [("cat", CallHold("c2", True))]
     obey(consulting)
     consulting.pick_up("cat", "n1")
     assert consulting.ends("cat", "c2") == [CallEnded("c2", REPLACED)]
@@ -552,7 +563,7 @@ def test_a_leaves_both_calls_and_the_transfer_goes_on(consulting: Board) -> None
 def test_a_keeps_the_first_call_and_a_target_left_alone_is_ended(consulting: Board) -> None:
     consulting.ask(CallTarget("c2"))
     consulting.say("ann", CallEnd("c2"))
-    consulting.say("bob", TransferDecline("t1"))
+    consulting.say("bob", TransferDecline("t1", "n1"))
     assert consulting.ends("cat", "c2") == [CallEnded("c2", DECLINED)]
     untouched(consulting)
 
@@ -582,7 +593,7 @@ def test_recall_ignores_the_settings_of_a(board: Board) -> None:
     board.user("ann", Settings(forwarding=ToPerson("dan")))
     board.ask(TO_CAT)
     board.say("ann", CallEnd("c1"))
-    board.say("bob", TransferDecline("t1"))
+    board.say("bob", TransferDecline("t1", "n1"))
     assert [s for s, _ in obey(board, "n2")] == ["ann"]
 
 
@@ -627,7 +638,7 @@ def test_b_that_places_nothing_any_more_comes_to_an_end(board: Board) -> None:
 def test_recall_of_a_deleted_user(board: Board) -> None:
     board.ask(TO_CAT)
     board.say("ann", CallEnd("c1"))
-    board.say("bob", TransferDecline("t1"))
+    board.say("bob", TransferDecline("t1", "n1"))
     board.feed(UserRemoved("8:acs:ann"))
     told = obey(board, "n2")
     assert told[0] == ("bob", CallEnded("n2", OFFLINE))

@@ -195,18 +195,20 @@ def test_forwarding_to_own_voicemail(world: World) -> None:
     assert world.talking("ann", "vm") == "c1" and not world.agents["bob"].rings()
 
 
+def states(world: World) -> dict[str, CallState]:
+    return {name: world.agents[name].phone.calls["c1"].state for name in ("ann", "bob")}
+
+
 def test_hold_from_both_sides(world: World) -> None:
     world.call("ann", "bob", "c1")
     world.do("bob", Hold("c1", True))
     world.run(1)
-    assert world.agents["bob"].phone.calls["c1"].state is CallState.LOCAL_HOLD
-    assert world.agents["ann"].phone.calls["c1"].state is CallState.REMOTE_HOLD
+    assert states(world) == {"bob": CallState.LOCAL_HOLD, "ann": CallState.REMOTE_HOLD}
     world.do("ann", Hold("c1", True))
     world.run(1)
     world.do("bob", Hold("c1", False))
     world.run(1)
-    assert world.agents["bob"].phone.calls["c1"].state is CallState.REMOTE_HOLD
-    assert world.agents["ann"].phone.calls["c1"].state is CallState.LOCAL_HOLD
+    assert states(world) == {"bob": CallState.REMOTE_HOLD, "ann": CallState.LOCAL_HOLD}
     world.do("ann", Hold("c1", False))
     world.run(1)
     assert world.talking("ann", "bob") == "c1"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from node.exchange import Accept, HangUp, Hold, TransferNews
+from node.session import CallState
 from signaling.messages import CallTarget, ParticipantTarget, TransferRequest, VoicemailTarget
 from signaling.settings import Settings
 from tests.world.world import World
@@ -78,7 +79,7 @@ def outcome(world: World) -> str | None:
 def one_reason_per_leg(world: World) -> None:
     for agent in world.agents.values():
         for call_id in agent.reasons():
-            assert agent.states(call_id).count("Disconnected") <= 1  # type: ignore[arg-type]
+            assert agent.states(call_id).count(CallState.DISCONNECTED) <= 1
             assert agent.reasons()[call_id] is not None
 
 

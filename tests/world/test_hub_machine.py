@@ -234,7 +234,7 @@ class HubMachine(RuleBasedStateMachine):
                 again = TransferRequest(self.fresh("t"), request.call_id, request.target)
                 self.say(transfer.transferor.session, again)
             case "decline":
-                self.say(transfer.transferee.session, TransferDecline(asked))
+                self.say(transfer.transferee.session, TransferDecline(asked, transfer.new_call))
             case _:
                 self.say(transfer.transferor.session, TransferCancel(asked), twice=True)
 
@@ -259,6 +259,7 @@ class HubMachine(RuleBasedStateMachine):
         if stranger:
             messages += [CallAnswer(call_id, "sdp"), CallEnd(call_id), TransferCancel(asked)]
             messages += [TransferRequest(self.fresh("t"), call_id, ParticipantTarget("dan"))]
+            messages += [TransferDecline(asked, call_id)]
         message = one(data, messages)
         before = (dict(self.board.hub.calls.all), dict(self.board.hub.transfers.all))
         mine = any(t.transferor.session == session for t in self.transfers)

@@ -11,11 +11,13 @@ from node.exchange import (
     Dial,
     HangUp,
     Hold,
+    Input,
     Mute,
     Reject,
     Transfer,
     TransferNews,
 )
+from node.session import CallState
 from signaling.messages import CallTarget, ParticipantTarget, Target, TransferRequest, VoicemailTarget
 from signaling.settings import Settings, ToPerson, ToVoicemail
 from tests.world.world import Agent, World
@@ -27,13 +29,13 @@ RUNS = 150
 MOVES = 60
 
 
-def moves(world: World, agent: Agent, rng: random.Random, serial: int) -> list[object]:
+def moves(world: World, agent: Agent, rng: random.Random, serial: int) -> list[Input]:
     """Return the commands that make sense for an agent now."""
     phone = agent.phone
     others = [n for n in NAMES if n != agent.user]
-    possible: list[object] = [Dial(f"c{serial}", rng.choice(others))] if len(phone.calls) < 3 else []
-    for call in phone.ringing:
-        possible += [Accept(call), Accept(call), Reject(call)]
+    possible: list[Input] = [Dial(f"c{serial}", rng.choice(others))] if len(phone.calls) < 3 else []
+    for ringing in phone.ringing:
+        possible += [Accept(ringing), Accept(ringing), Reject(ringing)]
     for offer in phone.offers:
         possible += [Consent(offer, True), Consent(offer, False)]
     possible += [CancelTransfer(t) for t in phone.transfers]
@@ -95,7 +97,7 @@ def test_random_guided_runs(seed: int) -> None:
                 else:
                     agent.alive = False
             elif possible := moves(world, agent, rng, serial):
-                world.do(agent.name, rng.choice(possible))  # type: ignore[arg-type]
+                world.do(agent.name, rng.choice(possible))
             if not any(a.alive and a.user != "vm" for a in world.agents.values()):
                 break
             world.run(rng.choice([0.001, 0.01, 0.1, 0.1, 1.0, 5.0]))
@@ -114,6 +116,6 @@ def test_random_guided_runs(seed: int) -> None:
                 finals[state] += 1
             for call_id, reason in agent.reasons().items():
                 assert reason is not None
-                assert agent.states(call_id).count("Disconnected") == 1  # type: ignore[arg-type]
+                assert agent.states(call_id).count(CallState.DISCONNECTED) == 1
     print(f"random runs: {finals}")
     assert finals["Transferred"] > 20 and finals["Failed"] > 20

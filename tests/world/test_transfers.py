@@ -40,6 +40,7 @@ from signaling.reasons import (
     UNKNOWN_CALL,
     UNKNOWN_USER,
     WRONG_STATE,
+    Reason,
 )
 from signaling.settings import Settings, ToPerson, ToVoicemail
 from tests.world.world import FULL, World
@@ -68,9 +69,11 @@ def ask(
     *,
     who: str = "ann",
     call: str = "c1",
-    **options: bool,
+    direct: bool = False,
+    ring_target: bool = False,
+    hang_up: bool = False,
 ) -> None:
-    world.hand_over(who, TransferRequest(transfer_id, call, target, **options))
+    world.hand_over(who, TransferRequest(transfer_id, call, target, direct, ring_target, hang_up))
 
 
 def states(world: World, transfer_id: str = "t1") -> list[str]:
@@ -126,7 +129,7 @@ def test_to_a_participant(world: World) -> None:
 
 
 def test_hang_up_when_transferred(world: World) -> None:
-    ask(world, ParticipantTarget("cat"), hang_up_when_transferred=True)
+    ask(world, ParticipantTarget("cat"), hang_up=True)
     world.run(1)
     world.do("cat", Accept("n5"))
     world.do("cat", Accept(world.agents["cat"].rings()[0].id))
@@ -249,7 +252,7 @@ def test_forwarded_target_counts_with_its_way(world: World) -> None:
 def test_disabled_forwarding_rings_c_itself_and_ends(world: World) -> None:
     world.voicemail()
     world.user("cat", Settings(forwarding=ToVoicemail(), unanswered_delay=10))
-    ask(world, ParticipantTarget("cat"), disable_forwarding_and_unanswered=True)
+    ask(world, ParticipantTarget("cat"), direct=True)
     world.run(1)
     assert world.agents["cat"].rings()
     world.run(10)
@@ -346,7 +349,7 @@ def test_b_stays_muted(world: World) -> None:
         (CallTarget("ringing"), WRONG_STATE),
     ],
 )
-def test_refused_at_once(world: World, target: Target, error: object) -> None:
+def test_refused_at_once(world: World, target: Target, error: Reason) -> None:
     if target == VoicemailTarget("bob"):
         world.voicemail()
     for name in ("dan", "eve", "fay"):
@@ -359,8 +362,8 @@ def test_refused_at_once(world: World, target: Target, error: object) -> None:
     ask(world, target)
     world.run(1)
     refused = world.agents["ann"].transfer("t1").error
-    assert refused is not None and error is not None
-    assert (refused.code, refused.sub_code) == (error.code, error.sub_code)  # type: ignore[attr-defined]
+    assert refused is not None
+    assert (refused.code, refused.sub_code) == (error.code, error.sub_code)
     assert not world.agents["cat"].rings()
     assert world.talking("ann", "bob") == "c1"
     assert world.hub.transfers.all == {}
@@ -524,6 +527,51 @@ def test_a_leaves_and_the_transfer_goes_on(world: World, how: str) -> None:
     everyone_hangs_up(world)
 
 
+def test_a_leaves_a_consultation_while_c_rings(consulting: World) -> None:
+    world = consulting
+    ask(world, CallTarget("c2"), ring_target=True)
+    world.run(1)
+    world.do("ann", HangUp("c1"))
+    world.do("ann", HangUp("c2"))
+    world.run(10)
+    assert world.agents["bob"].phone.calls["c1"].state is CallState.REMOTE_HOLD
+    assert world.agents["cat"].phone.calls["c2"].state is CallState.REMOTE_HOLD
+    world.do("cat", Accept(world.agents["cat"].rings()[-1].id))
+    world.run(1)
+    two_of_a_consultation_talk(world)
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_a_leaves_a_consultation_while_b_decides(consulting: World, ring: bool) -> None:
+    world = consulting
+    world.agents["bob"].phone._consent = True
+    rung = len(world.agents["cat"].rings())
+    ask(world, CallTarget("c2"), ring_target=ring)
+    world.run(0.5)
+    world.do("ann", HangUp("c1"))
+    world.do("ann", HangUp("c2"))
+    world.run(10)
+    assert world.agents["bob"].phone.calls["c1"].state is CallState.REMOTE_HOLD
+    assert world.agents["cat"].phone.calls["c2"].state is CallState.REMOTE_HOLD
+    assert len(world.agents["cat"].rings()) == rung
+    world.do("bob", Consent("t1", True))
+    world.run(1)
+    if ring:
+        world.do("cat", Accept(world.agents["cat"].rings()[-1].id))
+        world.run(1)
+    two_of_a_consultation_talk(world)
+
+
+def two_of_a_consultation_talk(world: World) -> None:
+    """Bob and cat talk in one call, and each has lost the one with ann for that alone."""
+    final = world.agents["ann"].transfer("t1")
+    assert final.state == "Transferred" and world.talking("bob", "cat") == final.new_call_id
+    assert world.agents["ann"].reasons() == {"c1": HUNG_UP, "c2": HUNG_UP}
+    assert world.agents["bob"].reasons() == {"c1": REPLACED}
+    assert world.agents["cat"].reasons() == {"c2": REPLACED}
+    everyone_hangs_up(world)
+
+
 def test_recall(world: World) -> None:
     ask(world, ParticipantTarget("cat"))
     world.run(1)
@@ -544,7 +592,7 @@ def test_recall(world: World) -> None:
 def test_recall_fails_then_the_unanswered_rule_of_c(world: World) -> None:
     world.voicemail()
     world.user("cat", Settings())
-    ask(world, ParticipantTarget("cat"), disable_forwarding_and_unanswered=True)
+    ask(world, ParticipantTarget("cat"), direct=True)
     world.run(1)
     world.kill("ann")
     world.run(10)

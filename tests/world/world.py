@@ -9,6 +9,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from media import orders
 from node import exchange
@@ -157,7 +158,7 @@ class World:
         agent.linked = True
         self._hub(Back(agent.session))
         for frame in self._logs.pop(agent.session, []):
-            self._wire("hub", name, lambda frame=frame: self._deliver(agent, frame))
+            self._wire("hub", name, partial(self._deliver, agent, frame))
 
     def leave(self, name: str) -> None:
         """Let an agent say goodbye."""
@@ -254,7 +255,7 @@ class World:
                     agent = next(a for a in self.agents.values() if a.session == session)
                     frame = encode(message)
                     if agent.linked:
-                        self._wire("hub", agent.name, lambda a=agent, f=frame: self._deliver(a, f))
+                        self._wire("hub", agent.name, partial(self._deliver, agent, frame))
                     else:
                         self._logs.setdefault(session, []).append(frame)
                 case Drop(session):
@@ -269,22 +270,24 @@ class World:
             what = exchange.FromHub(decode_hub(frame))
             self._carry_out(agent, agent.phone.handle(what, self.now))
 
+    def _receive(self, agent: Agent, frame: bytes) -> None:
+        self._hub(Received(agent.session, decode_client(frame)))
+
+    def _ring(self, agent: Agent, call: Session) -> None:
+        if agent.on_ring:
+            agent.on_ring(call)
+
     def _carry_out(self, agent: Agent, outputs: list[exchange.Output]) -> None:
         for output in outputs:
             match output:
                 case exchange.Send(message):
-                    frame = encode(message)
-                    self._wire(
-                        agent.name,
-                        "hub",
-                        lambda f=frame: self._hub(Received(agent.session, decode_client(f))),
-                    )
+                    self._wire(agent.name, "hub", partial(self._receive, agent, encode(message)))
                 case exchange.Do(order):
                     self._order_media(agent, order)
                 case RingNews(call):
                     agent.news.append(output)
                     if agent.on_ring:
-                        self._later(0.0, lambda c=call: agent.on_ring and agent.on_ring(c))
+                        self._later(0.0, partial(self._ring, agent, call))
                 case _:
                     agent.news.append(output)
 
