@@ -107,9 +107,11 @@ class Stage:
     def table(self, steps: Sequence[Any]) -> None:
         """Print everything that was measured."""
         table = Table(title="What was heard", title_style="bold", header_style="bold")
-        for column, justify in (("step", "left"), ("", "center"), ("heard", "left"), ("level", "right"),
-                                ("gap", "right"), ("set-up", "right")):  # fmt: skip
-            table.add_column(column, justify=justify)  # type: ignore[arg-type]
+        table.add_column("step")
+        table.add_column("", justify="center")
+        table.add_column("heard")
+        for figure in ("level", "gap", "set-up"):
+            table.add_column(figure, justify="right")
         for step in steps:
             heard = {k: v for k, v in step.figures.items() if isinstance(v, dict)}
             lines = [f"{_who(k)} {v['correlation']:.2f}" for k, v in heard.items()]

@@ -1,24 +1,32 @@
-"""Hold and take-over between engines, judged by what each end hears."""
+"""Hold, take-over and hang-up between engines, judged by what each end hears."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
+from av import AudioFrame, CodecContext
+from av.audio.codeccontext import AudioCodecContext
+from numpy.typing import NDArray
 
-from media.audio import level_dbfs
+from media.audio import FRAME_SAMPLES, Frame, level_dbfs
 from media.jitter import JitterBuffer
 from media.orders import (
     AudioUp,
     Close,
     Closed,
     Failed,
+    Happening,
     MakeOffer,
+    MediaLost,
+    Mute,
     OfferReady,
     ReofferReady,
     SetHold,
     TakeOver,
 )
+from media.receiver import Receiver
 from tests.e2e.media_pair import (
     A_TONE,
     B_TONE,
@@ -32,6 +40,7 @@ from tests.e2e.media_pair import (
     carry_reoffer,
     connect,
     hears,
+    lossy,
     open_stations,
     pair,
     talk,
@@ -222,3 +231,128 @@ async def test_a_take_over_of_a_call_that_is_up_is_at_once(stations: Make) -> No
     await talk(b, c, "bc")
     b.engine.carry_out(TakeOver("bc", "ab"))
     await hears(at_b, only=C_TONE, others=(A_TONE,))
+
+
+class LastWord(Tone):
+    """Say a chirp of 60 ms and hang up in the very read that returns its end."""
+
+    def __init__(self, hang_up: Callable[[], None]) -> None:
+        super().__init__(1.0)
+        self.word = chirp()
+        self._frames = list(self.word.reshape(-1, FRAME_SAMPLES))
+        self._hang_up = hang_up
+
+    def read(self) -> Frame:
+        frame = self._frames.pop(0)
+        if not self._frames:
+            self._hang_up()
+        return frame
+
+
+def chirp() -> NDArray[np.int16]:
+    time = np.arange(3 * FRAME_SAMPLES) / 48_000
+    wave: NDArray[np.int16] = (8000 * np.sin(2 * np.pi * (300 + 15_000 * time) * time)).astype(np.int16)
+    return wave
+
+
+def close_when(station: Station, kind: type[Happening], call_id: str, sink: Memory) -> Callable[[], int]:
+    """Close a call as soon as something happens; return how to ask how many frames were heard by then."""
+    heard: list[int] = []
+    log = station.engine._happened
+
+    def happened(happening: Happening) -> None:
+        if isinstance(happening, kind) and happening.call_id == call_id:
+            station.engine.carry_out(Close(call_id))
+            heard.append(len(sink.frames))
+        log(happening)
+
+    station.engine._happened = happened
+    return lambda: heard[0]
+
+
+@pytest.mark.parametrize("line", ["good", "jittery", "lossy"])
+async def test_the_last_word_before_the_hang_up_is_heard(
+    stations: Make, monkeypatch: pytest.MonkeyPatch, seed: int, line: str
+) -> None:
+    chance, bad = random.Random(seed), line != "good"
+
+    def tamper(data: bytes) -> list[tuple[float, bytes]]:
+        if bad and line == "lossy" and chance.random() < 0.1:
+            return []
+        return [(chance.choice((0.0, 0.04)) if bad and line == "jittery" else 0.0, data)]
+
+    lossy(monkeypatch, tamper)
+    a, b, at_a, at_b = await pair(stations)
+    await at_b.more(1.0)  # a bad line makes the buffer hold more
+    bad = False
+    heard_by_then = close_when(b, MediaLost, "ab", at_b)  # comes on the path of the packets, behind the last
+    voice = LastWord(lambda: a.engine.carry_out(Close("ab")))
+    said = len(at_b.frames)
+    a.engine.set_source("ab", voice)
+    await a.news(Closed, "ab")
+    heard_at_a = len(at_a.frames)
+    await b.news(Closed, "ab")
+    assert (voice.closed, at_a.closed, at_b.closed) == (1, 1, 1)
+    assert len(at_b.frames) == heard_by_then()
+    assert len(at_a.frames) == heard_at_a
+    sound = np.concatenate(at_b.frames[max(0, said - 2) :]).astype(np.float64)
+    word = voice.word.astype(np.float64)
+    for end in (word[-FRAME_SAMPLES:], word[-312:]):  # 312: what the encoder looks ahead
+        likeness = np.correlate(sound, end, "valid")
+        at = int(np.argmax(likeness))
+        assert likeness[at] > 0.9 * np.linalg.norm(end) * np.linalg.norm(sound[at : at + len(end)])
+        assert level_dbfs(sound[at : at + len(end)].astype(np.int16)) > LOUD - 3
+
+
+async def test_a_hang_up_while_muted_lets_nothing_through(stations: Make) -> None:
+    a, _, at_a, _ = await pair(stations)
+    a.engine.carry_out(Mute("ab", outgoing=False, incoming=True))
+    await hears(at_a, only=None, others=())
+    before = len(at_a.frames)
+    a.engine.carry_out(Close("ab"))
+    assert not np.any(at_a.frames[before:])
+    assert at_a.closed == 1
+
+
+class Finger(Memory):
+    """Hang up at the first frame that is heard."""
+
+    def __init__(self, hang_up: Callable[[], None]) -> None:
+        super().__init__()
+        self._hang_up = hang_up
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        self._hang_up()
+
+
+async def test_a_sink_that_hangs_up_is_not_called_within_its_call(stations: Make) -> None:
+    a, _, _, _ = await pair(stations)
+    finger = Finger(lambda: a.engine.carry_out(Close("ab")))
+    a.engine.set_sink("ab", finger)
+    await a.news(Closed, "ab")
+    assert (len(finger.frames), finger.closed) == (1, 1)
+
+
+async def test_packets_of_10_ms_are_drained_to_whole_frames() -> None:
+    encoder = CodecContext.create("libopus", "w")
+    assert isinstance(encoder, AudioCodecContext)
+    encoder.sample_rate, encoder.format, encoder.layout = 48_000, "s16", "mono"
+    encoder.options = {"frame_duration": "10"}
+    sound = AudioFrame.from_ndarray(chirp().reshape(1, -1), format="s16", layout="mono")
+    sound.sample_rate = 48_000
+    packets = [bytes(packet) for packet in encoder.encode(sound)][:4]
+    sink, heard = Memory(), asyncio.Event()
+    receiver = Receiver(sink.write, heard.set)
+    receiver.receive(1, 0, packets[0])
+    async with asyncio.timeout(DEADLINE):
+        await heard.wait()
+    before = len(sink.frames)
+    for number, packet in enumerate(packets[1:], 1):
+        receiver.receive(1, number, packet)
+    receiver.finish()
+    assert len(sink.frames) == before + 2  # of 30 ms: the rest of the second is concealed
+    receiver.receive(1, len(packets), packets[0])
+    receiver.finish()
+    receiver.close()
+    assert len(sink.frames) == before + 2
