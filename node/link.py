@@ -38,6 +38,7 @@ REPLY_SECONDS = 5.0
 GIVE_UP_SECONDS = 30.0
 UNACKNOWLEDGED = 512
 
+_CLOSE = aiohttp.ClientWSTimeout(ws_close=1.0)
 _UNREACHABLE = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -131,6 +132,7 @@ class Link:
                         log.info("connection to the hub lost, connecting again")
         except _EndedError as ended:
             reason = ended.reason
+            log.info("the hub ended the session: %s", reason.message)
         except _UNREACHABLE:
             log.warning("the hub cannot be reached")
         except Exception:
@@ -149,7 +151,7 @@ class Link:
             resume = Resume(self._welcome.session, self._welcome.secret, self._heard)
         hello = Hello(await self._token(), self._display_name, resume=resume)
         async with asyncio.timeout(REPLY_SECONDS):
-            socket = await http.ws_connect(self._url, max_msg_size=4 * MAX_FRAME, autoclose=True)
+            socket = await http.ws_connect(self._url, max_msg_size=4 * MAX_FRAME, timeout=_CLOSE)
             try:
                 await socket.send_str(encode(hello).decode())
                 frame = await socket.receive()
