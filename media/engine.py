@@ -40,6 +40,7 @@ from media.stats import Stats
 
 _log = logging.getLogger("callnode.media")
 
+ORDER_SECONDS = 5.0  # that an order may take; none needs a second
 _MAX_EARLY_CANDIDATES = 64
 _REMEMBERED_CALLS = 256  # closed ones, whose late orders are ignored
 
@@ -87,8 +88,7 @@ class Engine:
             case Close(call_id):
                 del self._legs[call_id]
                 self._closed.append(call_id)
-                if leg.peer is not None:
-                    leg.peer.finish()
+                self._finish(leg)
                 self._detach(leg)
                 leg.orders.clear()
                 self._enqueue(leg, order)
@@ -117,7 +117,7 @@ class Engine:
         return leg.peer.stats() if leg is not None and leg.peer is not None else None
 
     async def close(self) -> None:
-        """Close every call and wait until nothing of them is left."""
+        """Close every call and wait until nothing of them is left: at most 5 s after the order under way."""
         for call_id in list(self._legs):
             self.carry_out(Close(call_id))
         self._ended = True
@@ -143,11 +143,12 @@ class Engine:
         while leg.orders:
             order = leg.orders.popleft()
             try:
-                await self._carry_out(leg, order)
+                async with asyncio.timeout(ORDER_SECONDS):
+                    await self._carry_out(leg, order)
             except Exception as error:
                 what = f"{type(order).__name__}: {type(error).__name__}: {str(error)[:120]}"
                 _log.warning("an order failed, call %s: %s", leg.call_id, what)
-                if not isinstance(order, AddCandidate):
+                if not isinstance(order, AddCandidate | Close):
                     self._tell(Failed(leg.call_id, what))
         leg.working = False
 
@@ -170,9 +171,11 @@ class Engine:
             case SetHold():
                 await self._hold(leg, order)
             case Close(call_id):
-                if leg.peer is not None:
-                    await leg.peer.close()
-                self._tell(Closed(call_id))
+                try:
+                    if leg.peer is not None:
+                        await leg.peer.close()
+                finally:
+                    self._tell(Closed(call_id))
             case Mute() | TakeOver():
                 pass  # done when they came
 
@@ -207,6 +210,13 @@ class Engine:
             old.ends.move_to(leg.ends)
         leg.took_over, leg.takes_over = leg.takes_over, None
         leg.ends.waiting = False
+
+    def _finish(self, leg: "_Leg") -> None:
+        try:
+            if leg.peer is not None:
+                leg.peer.finish()
+        except Exception:
+            _log.exception("the last sound of a call is lost, call %s", leg.call_id)
 
     def _detach(self, leg: "_Leg") -> None:
         """Part a call from its source and sink at once: back to where they came from, or on, or closed."""

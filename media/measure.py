@@ -3,7 +3,7 @@
 Samples are int16, mono, 48 kHz; times are in seconds from the first sample.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,22 +71,48 @@ def delay_seconds(heard: NDArray[np.int16], said: NDArray[np.int16]) -> float:
     return (lag if lag < len(heard) else lag - size) / audio.SAMPLE_RATE
 
 
-def longest_silence(
-    samples: NDArray[np.int16], threshold_dbfs: float = _SILENT, within: tuple[float, float] | None = None
-) -> float:
-    """Return the longest stretch, in seconds, in which every window of 20 ms is below the threshold.
+def timeline(
+    times: Iterable[float], frames: Iterable[NDArray[np.int16]], start: float, end: float
+) -> NDArray[np.int16]:
+    """Return what was heard from `start` to `end`, with silence where no frame came.
 
-    `within` limits the search to (start, end). The step is 2.5 ms; a silence below 20 ms is not seen.
+    `times` are the seconds, on any clock, at which each of the frames (20 ms each, in order) came.
+    """
+    pieces: list[NDArray[np.int16]] = []
+    due = start
+    for at, frame in zip(times, frames, strict=True):
+        if not start <= at < end:
+            continue
+        # A frame may come a little late without a hole being heard: the next one makes up for it.
+        if at - due > audio.FRAME_SECONDS:
+            pieces.append(np.zeros(_at(at - due), np.int16))
+            due = at
+        pieces.append(frame)
+        due += audio.FRAME_SECONDS
+    if end - due > audio.FRAME_SECONDS:
+        pieces.append(np.zeros(_at(end - due), np.int16))
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+
+
+def longest_silence(
+    samples: NDArray[np.int16],
+    threshold_dbfs: float = _SILENT,
+    within: tuple[float, float] | None = None,
+    window: float = _LEVEL_SECONDS,
+) -> float:
+    """Return the longest stretch, in seconds, in which every window (of 20 ms) is below the threshold.
+
+    `within` limits the search to (start, end). The step is 2.5 ms; a silence below one window is not seen.
     """
     start, end = within if within is not None else (0.0, len(samples) / audio.SAMPLE_RATE)
-    levels = _levels(samples[max(0, _at(start)) : max(0, _at(end))])
+    levels = _levels(samples[max(0, _at(start)) : max(0, _at(end))], _at(window))
     edges = np.flatnonzero(
         np.diff(np.concatenate(([False], levels < threshold_dbfs, [False])).astype(np.int8))
     )
     if len(edges) == 0:
         return 0.0
     windows = int(np.max(edges[1::2] - edges[::2]))
-    return (windows - 1) * _LEVEL_HOP_SECONDS + _LEVEL_SECONDS
+    return (windows - 1) * _LEVEL_HOP_SECONDS + window
 
 
 def first_sound(samples: NDArray[np.int16], threshold_dbfs: float = _SILENT) -> float | None:
@@ -105,9 +131,8 @@ def _peak(curve: NDArray[np.float64]) -> float:
     return float(top - (after - before) ** 2 / (8 * bend)) if bend < 0 else float(top)
 
 
-def _levels(samples: NDArray[np.int16]) -> NDArray[np.float64]:
-    """Return the level of each 20 ms window, one every 2.5 ms."""
-    size = _at(_LEVEL_SECONDS)
+def _levels(samples: NDArray[np.int16], size: int) -> NDArray[np.float64]:
+    """Return the level of each window of so many samples, one every 2.5 ms."""
     sums = np.concatenate(([0.0], np.cumsum(samples.astype(np.float64) ** 2)))
     starts = np.arange(0, len(samples) - size + 1, _at(_LEVEL_HOP_SECONDS))
     return _dbfs((sums[starts + size] - sums[starts]) / size)

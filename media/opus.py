@@ -80,7 +80,7 @@ class Decoder:
         self._samples = np.empty(_MAX_PACKET_SAMPLES, np.int16)
 
     def decode(self, packet: bytes) -> NDArray[np.int16]:
-        """Return the sound of a packet, as long as the packet says. Raises OpusError if it is malformed."""
+        """Return the sound of a packet, 2.5 to 120 ms as it says. Raises OpusError if it is malformed."""
         if not packet:
             raise OpusError("empty packet")
         return self._decode(packet, _MAX_PACKET_SAMPLES, fec=False)
@@ -110,12 +110,6 @@ class Decoder:
 def has_fec(packet: bytes) -> bool:
     """Return whether a packet carries the frame before it a second time (LBRR)."""
     return bool(_library().opus_packet_has_lbrr(packet, len(packet)) > 0)
-
-
-def packet_samples(packet: bytes) -> int:
-    """Return the length of a packet in samples at 48 kHz. Raises OpusError if it is malformed."""
-    lib = _library()
-    return _check(lib, lib.opus_packet_get_nb_samples(packet, len(packet), SAMPLE_RATE))
 
 
 def _check(lib: ctypes.CDLL, result: int) -> int:
@@ -156,7 +150,6 @@ def _declare(lib: ctypes.CDLL) -> ctypes.CDLL:
         "opus_decode": (integer, [pointer, data, integer, pointer, integer, integer]),
         "opus_decoder_destroy": (None, [pointer]),
         "opus_packet_has_lbrr": (integer, [data, integer]),
-        "opus_packet_get_nb_samples": (integer, [data, integer, integer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(lib, name)

@@ -72,6 +72,7 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """Return the answer to an offer or re-offer, with all candidates. Raises ValueError without Opus."""
+        _require_fingerprint(offer)
         sdp, unresolved = _without_mdns(offer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
         choose_opus(self._transceiver)
@@ -85,6 +86,7 @@ class Peer:
 
     async def apply_answer(self, answer: str) -> str | None:
         """Take the answer to our offer; return the re-offer that had to wait for it, if there is one."""
+        _require_fingerprint(answer)
         sdp, unresolved = _without_mdns(answer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         choose_opus(self._transceiver)
@@ -160,8 +162,10 @@ class Peer:
             for task in self._resolving:
                 task.cancel()
             await asyncio.wait(self._resolving)
-        await close_connection(self._pc, self._pacing)
-        self._track.stop()
+        try:
+            await close_connection(self._pc, self._pacing)
+        finally:
+            self._track.stop()
 
     async def _resolve(self, candidate: RTCIceCandidate) -> None:
         try:
@@ -205,6 +209,12 @@ class Peer:
 
 def _nothing() -> None:
     pass
+
+
+def _require_fingerprint(sdp: str) -> None:
+    # Without one, aiortc fails later, in a task that nobody awaits.
+    if "a=fingerprint:" not in sdp:
+        raise ValueError("the description has no DTLS fingerprint")
 
 
 def _without_mdns(sdp: str) -> tuple[str, list[str]]:

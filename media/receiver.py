@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SILENCE, Frame
 from media.jitter import Idle, JitterBuffer, Late, Lost, Merged, Packet, Release
-from media.opus import Decoder, OpusError, has_fec, packet_samples
+from media.opus import Decoder, OpusError, has_fec
 
 _log = logging.getLogger("callnode.media")
 
@@ -85,18 +85,22 @@ class Receiver:
         behind = int((now - self._due) / FRAME_SECONDS)
         self.frames_late += behind
         self._due += max(0, behind - MAX_CATCH_UP) * FRAME_SECONDS
-        while self._due <= now and not self._closed:
-            self._due += FRAME_SECONDS
-            self._play(now)
-        if not self._closed:
-            self._timer = self._loop.call_at(self._due, self._tick)
+        try:
+            while self._due <= now and not self._closed:
+                self._due += FRAME_SECONDS
+                self._play(now)
+        finally:  # one bad frame must not end the sound of the call
+            if not self._closed:
+                self._timer = self._loop.call_at(self._due, self._tick)
 
     def _play(self, now: float) -> None:
         self._playing = True
-        frame = self._frame(now)
-        if self._decoded:
-            self._write(frame)
-        self._playing = False
+        try:
+            frame = self._frame(now)
+            if self._decoded:
+                self._write(frame)
+        finally:
+            self._playing = False
 
     def _frame(self, now: float) -> Frame:
         while len(self._rest) < FRAME_SAMPLES:
@@ -112,8 +116,7 @@ class Receiver:
             case Merged(first, second):
                 return _crossfade(self._decode(first), self._decode(second))
             case Lost(following) if following is not None and has_fec(following):
-                self.fec_packets_received += 1
-                return self._decoder.recover(following, self._packet_samples)
+                return self._recover(following)
             case Lost() | Late():
                 return self._conceal()
             case Idle():
@@ -121,17 +124,29 @@ class Receiver:
 
     def _decode(self, payload: bytes) -> _Sound:
         try:
-            self._packet_samples = packet_samples(payload)
             sound = self._decoder.decode(payload)
         except OpusError as error:
-            if not self._complained:
-                self._complained = True
-                _log.warning("packets that are not Opus are concealed: %s", error)
+            self._complain(error)
             return self._conceal()
+        self._packet_samples = len(sound)
         if not self._decoded:
             self._decoded = True
             self._first_audio()
         return sound
+
+    def _recover(self, following: bytes) -> _Sound:
+        try:
+            sound = self._decoder.recover(following, self._packet_samples)
+        except OpusError as error:
+            self._complain(error)
+            return self._conceal()
+        self.fec_packets_received += 1
+        return sound
+
+    def _complain(self, error: OpusError) -> None:
+        if not self._complained:
+            self._complained = True
+            _log.warning("packets that are not Opus are concealed: %s", error)
 
     def _conceal(self) -> _Sound:
         self.concealed_samples += self._packet_samples

@@ -68,22 +68,6 @@ class OggRecorder(FileSink):
 
     def __init__(self, part: Path, *, tags: Mapping[str, str] | None = None) -> None:
         super().__init__(part, suffix=".ogg", tags=tags)
-        self._profile = Profile()
-
-    def write(self, frame: Frame) -> None:
-        """Take a frame; it is on its way to the disk within 0.2 s."""
-        if not self._closed:
-            self._profile.add(frame)
-        super().write(frame)
-
-    @property
-    def heard_speech(self) -> bool:
-        """Whether the message holds any sound, as in Profile."""
-        return self._profile.heard_speech
-
-    def peaks(self, count: int) -> list[int]:
-        """Return the waveform as `count` peaks of 0 to 255."""
-        return self._profile.peaks(count)
 
     def finish(self, final: Path) -> None:
         """Close, and give the recording its final name in one step; raises OSError if that fails.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from types import TracebackType
 from typing import Self
@@ -82,6 +82,7 @@ class CallAgent(Events):
         display_name: str,
         transfer_consent: bool,
         ice_servers: Sequence[IceServer],
+        on_disposed: Callable[["CallAgent"], None],
     ) -> None:
         self._runtime = Runtime(
             credential,
@@ -96,6 +97,7 @@ class CallAgent(Events):
         self.display_name = display_name
         self.connection_state = ConnectionState.DISCONNECTED
         self._devices = devices
+        self._on_disposed = on_disposed
         self._calls: dict[str, Call] = {}
         self._incoming: dict[str, IncomingCall] = {}
 
@@ -135,6 +137,7 @@ class CallAgent(Events):
         """Hang up everything, leave the hub, and let every task go; may be called more than once."""
         if self.connection_state is ConnectionState.CONNECTED:
             self._move(None)
+        self._on_disposed(self)
         await self._runtime.close()
 
     async def __aenter__(self) -> Self:
@@ -146,17 +149,24 @@ class CallAgent(Events):
         await self.dispose()
 
     async def _open(self) -> None:
-        reason = await self._runtime.open()
-        if reason is not None:
+        try:
+            if (reason := await self._runtime.open()) is not None:
+                raise CallingError.of(reason)
+        except BaseException:
             await self._runtime.close()
-            raise CallingError.of(reason)
+            raise
         self.connection_state = ConnectionState.CONNECTED
 
     def _attach(self, call_id: str, audio: AudioOptions) -> None:
-        """Give a call its sound: what the application chose, or the devices."""
-        engine = self._runtime.engine
-        engine.set_source(call_id, audio.source or self._devices.microphone_source())
-        engine.set_sink(call_id, audio.sink or self._devices.speaker_sink())
+        """Give a call its sound: what the application chose, or the devices; all or nothing."""
+        source = self._devices.microphone_source() if audio.source is None else audio.source
+        try:
+            sink = self._devices.speaker_sink() if audio.sink is None else audio.sink
+        except Exception:
+            source.close()
+            raise
+        self._runtime.engine.set_source(call_id, source)
+        self._runtime.engine.set_sink(call_id, sink)
 
     def _news(self, news: News) -> None:
         match news:
@@ -170,7 +180,7 @@ class CallAgent(Events):
                     rung._over(reason)
             case TransferNews(update):
                 if call := self._calls.get(update.call_id):
-                    call.feature(type(call._transfer))._set(update)
+                    call._transfer._set(update)
             case TransferTaken(old, new):
                 self._calls[old]._transfer._emit("transfer_accepted", TransferAccepted(self._calls[new]))
             case TransferAsked(offer):

@@ -109,21 +109,22 @@ class IncomingCall(Events):
 
     async def accept(self, options: AcceptCallOptions | None = None) -> "Call":
         """Answer on this device and return the call; raises CallingError 400/41006 if it no longer rings."""
-        self._stop(41006, "accepted")
         audio = (options or AcceptCallOptions()).audio_options
+        self._check(41006, "accepted")
         self._agent._attach(self.id, audio)
+        self._ringing = False
         self._agent._runtime.give(Accept(self.id, audio.muted))
         return self._agent._calls[self.id]
 
     async def reject(self) -> None:
         """Decline on all devices; raises CallingError 400/41007 if it no longer rings."""
-        self._stop(41007, "rejected")
+        self._check(41007, "rejected")
+        self._ringing = False
         self._agent._runtime.give(Reject(self.id))
 
-    def _stop(self, sub_code: int, what: str) -> None:
+    def _check(self, sub_code: int, what: str) -> None:
         if not self._ringing:
             raise CallingError(400, sub_code, f"This call no longer rings and cannot be {what}.")
-        self._ringing = False
 
     def _over(self, reason: Reason) -> None:
         self._ringing = False

@@ -54,7 +54,7 @@ def demo(json_path: Path | None, listen: bool) -> None:
     """Start a whole system here, let three people call each other, and measure what they hear."""
     from node.demo import run
 
-    raise click.exceptions.Exit(run(json_path, listen=listen))
+    run(json_path, listen=listen)
 
 
 for command in (up, hub, token, connection_string, call, listen, voicemail, settings, devices):

@@ -13,12 +13,26 @@ from node.devices import DeviceManager
 from node.errors import CallingError
 from signaling.reasons import BAD_ARGUMENT
 
+_ROOT = logging.getLogger("callnode")
+
+
+class _Forward(logging.Handler):
+    """Hand records on to an application's logger, unless it is one of those they come from."""
+
+    def __init__(self, to: logging.Logger) -> None:
+        super().__init__()
+        self._to = to
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._to is not _ROOT and not self._to.name.startswith("callnode."):
+            self._to.handle(record)
+
 
 @dataclass(frozen=True)
 class CallClientOptions:
     """`hub` overrides the hub that the token names; there are no ICE servers by default.
 
-    Logs go to the standard logger `callnode` and its children; `logger`, if given, becomes its parent.
+    Logs go to the standard logger `callnode` and its children; a `logger`, if given, gets them too.
     """
 
     hub: str | None = None
@@ -32,9 +46,10 @@ class CallClient:
     def __init__(self, options: CallClientOptions | None = None) -> None:
         self._options = options or CallClientOptions()
         self._devices = DeviceManager()
-        self._agents: list[CallAgent] = []
-        if self._options.logger is not None:
-            logging.getLogger("callnode").parent = self._options.logger
+        self._agents: set[CallAgent] = set()
+        self._forward = _Forward(self._options.logger) if self._options.logger is not None else None
+        if self._forward is not None:
+            _ROOT.addHandler(self._forward)
 
     async def create_call_agent(
         self, credential: TokenCredential, *, display_name: str = "", transfer_consent: bool = False
@@ -54,9 +69,10 @@ class CallClient:
             display_name=display_name,
             transfer_consent=transfer_consent,
             ice_servers=self._options.ice_servers,
+            on_disposed=self._agents.discard,
         )
         await agent._open()
-        self._agents.append(agent)
+        self._agents.add(agent)
         return agent
 
     async def get_device_manager(self) -> DeviceManager:
@@ -68,6 +84,8 @@ class CallClient:
         while self._agents:
             await self._agents.pop().dispose()
         self._devices.close()
+        if self._forward is not None:
+            _ROOT.removeHandler(self._forward)
 
     async def __aenter__(self) -> Self:
         return self

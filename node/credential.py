@@ -79,6 +79,11 @@ class CommunicationTokenCredential:
             assert self._current is not None
             return self._current
 
+    def forget(self, token: str) -> None:
+        """Do not give a token again that the hub refused, if another can be had."""
+        if self._refresher is not None and self._current is not None and self._current.token == token:
+            self._current = None
+
     def __repr__(self) -> str:
         return f"CommunicationTokenCredential(refresh_proactively={self.refresh_proactively})"
 

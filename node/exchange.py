@@ -90,6 +90,12 @@ class FromMedia(Struct, frozen=True):
     happening: Happening
 
 
+class Linked(Struct, frozen=True):
+    """The connection to the hub is there, or away and coming back."""
+
+    on: bool
+
+
 class Cut(Struct, frozen=True):
     """The session with the hub is gone for good: no call of it can go on."""
 
@@ -110,6 +116,7 @@ Input = (
     | Transfer
     | CancelTransfer
     | Consent
+    | Linked
     | FromHub
     | FromMedia
     | Cut

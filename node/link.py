@@ -6,9 +6,12 @@ the hub repeats is dropped, so that nothing is lost and nothing comes twice.
 
 import asyncio
 import logging
+import math
+import random
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import aiohttp
 import msgspec
@@ -36,7 +39,13 @@ log = logging.getLogger("callnode.link")
 PING_SECONDS = 10.0
 REPLY_SECONDS = 5.0
 GIVE_UP_SECONDS = 30.0
+STEADY_SECONDS = 3.0
+TOO_MANY_SECONDS = 2.0
+RESTART_SECONDS = 1.0
 UNACKNOWLEDGED = 512
+
+# Close codes (signaling/WIRE.md).
+RESTART, BAD_MESSAGES, UNAUTHORIZED, SUPERSEDED, SESSION_ENDED, TOO_MANY = 1012, 4400, 4401, 4409, 4410, 4429
 
 _CLOSE = aiohttp.ClientWSTimeout(ws_close=1.0)
 _UNREACHABLE = (aiohttp.ClientError, OSError, TimeoutError)
@@ -51,6 +60,12 @@ class Owner(Protocol):
     def received(self, message: HubMessage) -> None:
         """Take a message, each once and in order."""
 
+    def away(self) -> None:
+        """Take note that the connection is lost and sought again."""
+
+    def refused(self, token: str) -> None:
+        """Take note that the hub does not accept a token (any more); the next one should be another."""
+
     def closed(self, reason: Reason) -> None:
         """Take note that the link is gone for good."""
 
@@ -60,6 +75,14 @@ class _EndedError(Exception):
 
     def __init__(self, reason: Reason) -> None:
         self.reason = reason
+
+
+class _LostError(aiohttp.ClientError):
+    """The connection is gone, with a close code if there was one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Link:
@@ -80,6 +103,9 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._answered = asyncio.Event()
         self._resumable = False
+        self._bad_messages = 0
+        self._used = ""
+        self._refused = ""
         self._closing = False
 
     async def open(self) -> Reason | None:
@@ -113,28 +139,30 @@ class Link:
 
     async def _run(self, first: asyncio.Future[Reason | None]) -> None:
         reason = NETWORK
+
+        def is_late(state: tenacity.RetryCallState) -> bool:
+            limit = GIVE_UP_SECONDS if first.done() else REPLY_SECONDS
+            return (state.seconds_since_start or 0.0) >= limit
+
         try:
             async with aiohttp.ClientSession() as http:
                 while not self._closing:
-                    opening = self._welcome is None
                     async for attempt in tenacity.AsyncRetrying(
                         retry=tenacity.retry_if_exception_type(_UNREACHABLE),
-                        wait=tenacity.wait_random_exponential(multiplier=0.3, max=5),
-                        stop=tenacity.stop_after_delay(REPLY_SECONDS if opening else GIVE_UP_SECONDS),
+                        wait=_wait,
+                        stop=is_late,
                         reraise=True,
                     ):
                         with attempt:
-                            socket = await self._connect(http)
-                    if not first.done():
-                        first.set_result(None)
-                    await self._serve(socket)
-                    if not self._closing:
-                        log.info("connection to the hub lost, connecting again")
+                            wait = await self._live(http, first)
+                    await asyncio.sleep(wait)
         except _EndedError as ended:
             reason = ended.reason
             log.info("the hub ended the session: %s", reason.message)
         except _UNREACHABLE:
             log.warning("the hub cannot be reached")
+            if self._refused:
+                reason = INVALID_TOKEN
         except Exception:
             log.exception("the link to the hub failed")
         finally:
@@ -144,31 +172,73 @@ class Link:
             elif not self._closing:
                 self._owner.closed(reason)
 
+    async def _live(self, http: aiohttp.ClientSession, first: asyncio.Future[Reason | None]) -> float:
+        """Connect, and serve until the connection is lost; return how long to wait then, in seconds.
+
+        A connection that did not stand for long raises _LostError, to be retried with backoff; _EndedError is
+        the end.
+        """
+        welcomed = math.inf
+        try:
+            socket = await self._connect(http)
+            welcomed = time.monotonic()
+            self._refused = ""
+            if not first.done():
+                first.set_result(None)
+            await self._serve(socket)
+        except _EndedError as ended:
+            if not is_token_trouble(ended.reason) or self._refused:
+                raise
+            self._refused = self._used
+            self._owner.refused(self._used)
+            lost = _LostError("the hub wants another token")
+        except _LostError as error:
+            lost = error
+        if self._closing:
+            return 0.0
+        log.info("connection to the hub lost, connecting again: %s", lost)
+        if welcomed < math.inf:
+            self._owner.away()
+        steady = time.monotonic() - welcomed >= STEADY_SECONDS
+        self._bad_messages = (0 if steady else self._bad_messages) + (lost.code == BAD_MESSAGES)
+        if self._bad_messages > 1:
+            self._resumable = False  # what is sent again would be refused again
+        if not steady:
+            raise lost
+        return _least_wait(lost)
+
     async def _connect(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         """Open a socket and greet; raises what a retry may mend, or _EndedError."""
         resume = None
         if self._welcome is not None and self._resumable:
             resume = Resume(self._welcome.session, self._welcome.secret, self._heard)
-        hello = Hello(await self._token(), self._display_name, resume=resume)
+        self._used = await self._fresh_token()
+        hello = Hello(self._used, self._display_name, resume=resume)
         async with asyncio.timeout(REPLY_SECONDS):
             socket = await http.ws_connect(self._url, max_msg_size=4 * MAX_FRAME, timeout=_CLOSE)
             try:
                 await socket.send_str(encode(hello).decode())
-                frame = await socket.receive()
-                if frame.type is not aiohttp.WSMsgType.TEXT:
-                    raise aiohttp.ClientError("the hub closed the connection before its welcome")
-                reply = decode_hub(frame.data)
+                while not isinstance(reply := await _receive(socket), Welcome):
+                    if isinstance(reply, SessionEnd):
+                        raise _EndedError(reply.reason)
+                    log.info("the hub answers hello with %s", type(reply).__name__)
             except BaseException:
                 await socket.close()
                 raise
-        if isinstance(reply, SessionEnd):
-            await socket.close()
-            raise _EndedError(reply.reason)
-        if not isinstance(reply, Welcome):
-            await socket.close()
-            raise aiohttp.ClientError("the hub did not answer hello with welcome")
         self._start(reply)
         return socket
+
+    async def _fresh_token(self) -> str:
+        """Return a token; whatever keeps the application from giving one is to be retried."""
+        try:
+            async with asyncio.timeout(REPLY_SECONDS):
+                token = await self._token()
+        except Exception as error:
+            log.warning("there is no token for the hub now: %s", type(error).__name__)
+            raise _LostError("no token") from error
+        if token == self._refused:
+            raise _EndedError(INVALID_TOKEN)
+        return token
 
     def _start(self, welcome: Welcome) -> None:
         again, self._welcome, self._resumable = self._welcome is not None, welcome, True
@@ -182,8 +252,8 @@ class Link:
             self._seq = self._heard = 0
         self._owner.welcomed(welcome, again=again)
 
-    async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Read, write and ping until the socket is gone; raises _EndedError when the session is over."""
+    async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> NoReturn:
+        """Read, write and ping until the socket is gone, _LostError, or the session is over, _EndedError."""
         outbox = self._outbox
         assert outbox is not None
         tasks = [
@@ -192,26 +262,26 @@ class Link:
             asyncio.create_task(self._ping(outbox)),
         ]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._outbox = None
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await socket.close()
-        for result in results:
-            if isinstance(result, _EndedError):
-                raise result
-        for task in done:
-            if (error := task.exception()) and not isinstance(error, _UNREACHABLE):
+        # What the hub said comes before what broke.
+        for error in results:
+            if isinstance(error, Exception) and not isinstance(error, _UNREACHABLE):
                 raise error
+        for error in results:
+            if isinstance(error, _LostError):
+                raise error
+        raise _LostError("it is dead")
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for frame in socket:
-            if frame.type is not aiohttp.WSMsgType.TEXT:
-                return
+        while True:
             try:
-                message = decode_hub(frame.data)
+                message = await _receive(socket)
             except msgspec.DecodeError as error:
                 log.warning("a message of the hub is not understood: %s", error)
                 continue
@@ -245,6 +315,33 @@ class Link:
     def _acknowledged(self, seq: int) -> None:
         while self._sent and self._sent[0][0] <= seq:
             self._sent.popleft()
+
+
+async def _receive(socket: aiohttp.ClientWebSocketResponse) -> HubMessage:
+    """Return the next message.
+
+    Raises msgspec.DecodeError for one that is not understood; _LostError or _EndedError at the end.
+    """
+    frame = await socket.receive()
+    if frame.type is aiohttp.WSMsgType.TEXT:
+        return decode_hub(frame.data)
+    code = int(frame.data) if frame.type is aiohttp.WSMsgType.CLOSE else socket.close_code
+    if code == UNAUTHORIZED:
+        raise _EndedError(INVALID_TOKEN)
+    if code in (SUPERSEDED, SESSION_ENDED):
+        raise _EndedError(NETWORK)
+    raise _LostError(f"closed with {code}", code)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    wait = tenacity.wait_random_exponential(multiplier=0.3, max=5)(state)
+    error = state.outcome.exception() if state.outcome else None
+    return wait + (_least_wait(error) if isinstance(error, _LostError) else 0.0)
+
+
+def _least_wait(lost: _LostError) -> float:
+    """Return how long to stay away: a hub that restarts must not get everybody at once."""
+    return {TOO_MANY: TOO_MANY_SECONDS, RESTART: random.random() * RESTART_SECONDS}.get(lost.code or 0, 0.0)
 
 
 def is_token_trouble(reason: Reason) -> bool:

@@ -23,6 +23,7 @@ from node.exchange import (
     HangUp,
     Hold,
     Input,
+    Linked,
     MailboxNews,
     Mute,
     Output,
@@ -37,7 +38,7 @@ from node.exchange import (
     TransferNews,
     TransferTaken,
 )
-from node.session import CallState, Session
+from node.session import CallState, Session, following, ringing
 from signaling import messages as wire
 from signaling.reasons import (
     CANCELLED,
@@ -50,9 +51,9 @@ from signaling.reasons import (
     Reason,
 )
 
-SETUP_SECONDS = 180.0
+# The hub has the shorter deadlines; a call that is forwarded on and on may ring for ten minutes.
+SETUP_SECONDS = 900.0
 PICKUP_SECONDS = 30.0
-LOST_SECONDS = 3.0
 TRANSFER_SECONDS = 600.0
 
 _CAUSES: dict[Reason, wire.EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
@@ -67,6 +68,7 @@ class Phone:
         self.offers: dict[str, wire.CallOriginate] = {}
         self.transfers: dict[str, tuple[wire.TransferRequest, float]] = {}
         self._consent = consent
+        self._linked = True
         self._out: list[Output] = []
 
     @property
@@ -110,14 +112,12 @@ class Phone:
                     self._send(wire.CallHold(call_id, on))
                     self._rehold(replace(call, local_hold=on))
             case Mute(call_id, outgoing, incoming):
-                if (call := self.calls.get(call_id)) and call.live:
-                    call = replace(
-                        call,
-                        muted=call.muted if outgoing is None else outgoing,
-                        incoming_muted=call.incoming_muted if incoming is None else incoming,
-                    )
-                    self._put(call)
-                    self._do(orders.Mute(call_id, call.muted, call.incoming_muted))
+                # What takes the place of a call is muted with it.
+                for call in [c for c in self.calls.values() if c.live and call_id in (c.id, c.replaces)]:
+                    muted = call.muted if outgoing is None else outgoing
+                    incoming_muted = call.incoming_muted if incoming is None else incoming
+                    self._put(replace(call, muted=muted, incoming_muted=incoming_muted))
+                    self._do(orders.Mute(call.id, muted, incoming_muted))
             case Transfer(request):
                 self._transfer(request, now)
             case CancelTransfer(transfer_id):
@@ -126,12 +126,15 @@ class Phone:
             case Consent(transfer_id, accept):
                 if offer := self.offers.pop(transfer_id, None):
                     self._follow(offer, now) if accept else self._decline(offer)
+            case Linked(on):
+                self._linked = on
             case Cut(reason):
                 self._cut(reason)
             case Tick():
                 self._tick(now)
             case _:
                 assert_never(what)
+        self._await_reasons(now)
         return list(self._out)
 
     def _from_hub(self, message: wire.HubMessage, now: float) -> None:
@@ -162,8 +165,7 @@ class Phone:
                 self._update(call_id, kind == "offer", sdp)
             case wire.CallHold(call_id, on):
                 if (call := self.calls.get(call_id)) and call.live and call.remote_hold != on:
-                    deadline = call.deadline if not call.lost else None if on else now + LOST_SECONDS
-                    self._rehold(replace(call, remote_hold=on, deadline=deadline))
+                    self._rehold(replace(call, remote_hold=on))
             case wire.CallOriginate():
                 self._originate(message, now)
             case wire.TransferUpdate():
@@ -201,9 +203,7 @@ class Phone:
             case orders.AudioUp(call_id):
                 self._send(wire.CallUp(call_id))
             case orders.MediaLost():
-                # The hub may be about to say why: hung up, transferred, or held while a transfer goes on.
-                awaited = call.deadline if call.remote_hold or call.transferred else now + LOST_SECONDS
-                self._put(replace(call, lost=True, deadline=awaited), quiet=True)
+                self._put(replace(call, lost=True, deadline=None), quiet=True)
             case orders.Failed(call_id):
                 self._leave(call, NO_MEDIA)
             case _:
@@ -212,32 +212,21 @@ class Phone:
     def _incoming(self, message: wire.CallIncoming, now: float) -> None:
         if message.call_id in self.calls or message.call_id in self.ringing:
             return
-        call = Session(
-            id=message.call_id,
-            direction="Incoming",
-            state=CallState.RINGING,
-            remote=message.caller,
-            caller=message.caller,
-            transferor=message.transferor,
-            forwarded_from=message.forwarded_from,
-            custom_context=message.custom_context,
-            mailbox=message.mailbox,
-            offer=message.sdp,
-        )
+        call = ringing(message)
         if message.replaces is None:
             self.ringing[call.id] = call
             self._send(wire.CallRinging(call.id))
             self._out.append(RingNews(call))
         elif (old := self.calls.get(message.replaces)) and old.live:
-            call = replace(call, muted=old.muted, incoming_muted=old.incoming_muted)
-            self._pick_up(call, now, replaces=old.id)
+            muted = (old.muted, old.incoming_muted)
+            self._pick_up(replace(call, replaces=old.id, muted=muted[0], incoming_muted=muted[1]), now)
         else:
             self._send(wire.CallEnd(call.id, "failed"))
 
-    def _pick_up(self, call: Session, now: float, replaces: str | None = None) -> None:
+    def _pick_up(self, call: Session, now: float) -> None:
         self._new(replace(call, state=CallState.CONNECTING, offer="", deadline=now + PICKUP_SECONDS))
-        if replaces is not None:
-            self._do(orders.TakeOver(call.id, replaces))
+        if call.replaces is not None:
+            self._do(orders.TakeOver(call.id, call.replaces))
         self._do(orders.MakeAnswer(call.id, call.offer))
 
     def _originate(self, offer: wire.CallOriginate, now: float) -> None:
@@ -257,19 +246,7 @@ class Phone:
         if old is None or not old.live:
             self._decline(offer)
             return
-        self._new(
-            Session(
-                id=offer.call_id,
-                direction="Outgoing",
-                remote=offer.target,
-                transferor=offer.transferor,
-                custom_context=offer.custom_context,
-                transfer_id=offer.transfer_id,
-                muted=old.muted,
-                incoming_muted=old.incoming_muted,
-                deadline=now + SETUP_SECONDS,
-            )
-        )
+        self._new(replace(following(offer, old), deadline=now + SETUP_SECONDS))
         self._do(orders.TakeOver(offer.call_id, old.id))
         self._do(orders.MakeOffer(offer.call_id))
         self._out.append(TransferTaken(old.id, offer.call_id))
@@ -302,6 +279,7 @@ class Phone:
             and call.local_hold
             and not isinstance(request.target, wire.CallTarget)
             and not any(pending.call_id == call.id for pending, _ in self.transfers.values())
+            and not any(c.up and c.live and not c.local_hold for c in self.calls.values())
         ):
             self._send(wire.CallHold(call.id, False))
             self._rehold(replace(call, local_hold=False))
@@ -315,7 +293,7 @@ class Phone:
             self._do(orders.AnswerReoffer(call_id, sdp))
             return
         self._do(orders.ApplyAnswer(call_id, sdp))
-        call = replace(call, renegotiating=False)
+        call = replace(call, renegotiating=False, deadline=None)
         if call.hold_changed:
             self._rehold(replace(call, hold_changed=False))
         else:
@@ -358,6 +336,16 @@ class Phone:
     def _over(self, call: Session) -> None:
         del self.calls[call.id]
         self._out.append(CallNews(replace(call, state=CallState.DISCONNECTED)))
+
+    def _await_reasons(self, now: float) -> None:
+        """Give the hub a moment to say why sound is lost, and more where it may not know it yet."""
+        waiting = {c.replaces for c in self.calls.values() if c.live}
+        waiting |= {o.replaces for o in self.offers.values()}
+        for call in list(self.calls.values()):
+            replaced = call.transferred or call.id in waiting
+            excused = replaced or call.remote_hold or not self._linked
+            if (awaiting := call.awaiting(now, excused=excused)) is not call:
+                self._put(awaiting, quiet=True)
 
     def _cut(self, reason: Reason) -> None:
         for call_id in list(self.ringing):

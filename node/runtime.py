@@ -10,17 +10,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import tenacity
+
 from media.engine import Engine, IceServer
 from media.orders import Happening
-from node.credential import EARLY_SECONDS, TokenCredential, token_of
+from node.credential import EARLY_SECONDS, CommunicationTokenCredential, TokenCredential, token_of
 from node.events import Tasks
-from node.exchange import Cut, Do, FromHub, FromMedia, Input, News, Send, Tick
+from node.exchange import Cut, Do, FromHub, FromMedia, Input, Linked, News, Output, Send, Tick
 from node.link import Link
 from node.phone import Phone
 from signaling.messages import HubMessage, Party, TokenRefresh, Welcome
 from signaling.reasons import Reason
 
 log = logging.getLogger("callnode.node")
+
+TOKEN_SECONDS = 30.0
 
 
 class Runtime:
@@ -51,12 +55,13 @@ class Runtime:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._expires_on = 0.0
+        self._renewal: asyncio.Task[None] | None = None
 
     async def open(self) -> Reason | None:
         """Connect; return why that is impossible, or None."""
         reason = await self._link.open()
         if reason is None and getattr(self._credential, "refresh_proactively", False):
-            self.tasks.spawn(self._renew())
+            self._renewal = self.tasks.spawn(self._renew())
         return reason
 
     def give(self, what: Input) -> None:
@@ -68,18 +73,29 @@ class Runtime:
         try:
             while self._inputs:
                 for output in self._phone.handle(self._inputs.popleft(), self._loop.time()):
-                    match output:
-                        case Send(message):
-                            self._link.send(message)
-                        case Do(order):
-                            self.engine.carry_out(order)
-                        case _:
-                            self._news.append(output)
+                    self._carry_out(output)
         finally:
             self._pumping = False
-        self._arm()
+            self._arm()
         while self._news:
-            self._on_news(self._news.popleft())
+            news = self._news.popleft()
+            try:
+                self._on_news(news)
+            except Exception:
+                log.exception("%s could not be told", type(news).__name__)
+
+    def _carry_out(self, output: Output) -> None:
+        try:
+            match output:
+                case Send(message):
+                    self._link.send(message)
+                case Do(order):
+                    self.engine.carry_out(order)
+                case _:
+                    self._news.append(output)
+        except Exception:
+            # A bug with one call must not take the others with it.
+            log.exception("%s could not be carried out", type(output).__name__)
 
     async def close(self) -> None:
         """Let every call, the link and every task go."""
@@ -96,13 +112,25 @@ class Runtime:
         if again and not welcome.resumed:
             log.warning("the hub no longer knows this session; its calls have ended")
             self.give(Cut())
+        self.give(Linked(True))
+
+    def away(self) -> None:
+        """Let the phone know that the hub cannot be heard for a while."""
+        self.give(Linked(False))
 
     def received(self, message: HubMessage) -> None:
         """Hand a message to the phone."""
         self.give(FromHub(message))
 
+    def refused(self, token: str) -> None:
+        """Have the next token be another, if the credential can get one."""
+        if isinstance(self._credential, CommunicationTokenCredential):
+            self._credential.forget(token)
+
     def closed(self, reason: Reason) -> None:
         """End every call, and tell the owner."""
+        if self._renewal is not None:
+            self._renewal.cancel()
         self.give(Cut(reason))
         self._on_lost(reason)
 
@@ -121,8 +149,15 @@ class Runtime:
         return token.token
 
     async def _renew(self) -> None:
-        """Send a fresh token before the current one expires."""
+        """Send a fresh token before the current one expires, however often it takes to get it."""
         while True:
             left = self._expires_on - time.time()
             await asyncio.sleep(max(1.0, left - EARLY_SECONDS if left > EARLY_SECONDS else left / 2))
-            self._link.send(TokenRefresh(await self._token()))
+            async for attempt in tenacity.AsyncRetrying(
+                wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
+                before_sleep=lambda _: log.warning("the token cannot be renewed now"),
+            ):
+                with attempt:
+                    async with asyncio.timeout(TOKEN_SECONDS):
+                        token = await self._token()
+            self._link.send(TokenRefresh(token))

@@ -10,9 +10,10 @@ Connected means that both ends hear each other: the hub says so, having heard it
 from enum import StrEnum
 from typing import Literal
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from signaling.messages import CustomContext, Outcome, Party
+from signaling.discreet import Discreet
+from signaling.messages import CallIncoming, CallOriginate, CustomContext, Outcome, Party
 from signaling.reasons import Reason
 
 
@@ -31,10 +32,13 @@ class CallState(StrEnum):
     DISCONNECTED = "Disconnected"
 
 
+LOST_SECONDS = 3.0
+REOFFER_SECONDS = 10.0
+
 Direction = Literal["Incoming", "Outgoing"]
 
 
-class Session(Struct, frozen=True, kw_only=True):
+class Session(Discreet, frozen=True, kw_only=True):
     """What an endpoint knows of one call."""
 
     id: str
@@ -56,6 +60,7 @@ class Session(Struct, frozen=True, kw_only=True):
     placed: bool = False
     up: bool = False
     transfer_id: str | None = None
+    replaces: str | None = None
     lost: bool = False
     transferred: bool = False
     renegotiating: bool = False
@@ -78,3 +83,45 @@ class Session(Struct, frozen=True, kw_only=True):
         if self.local_hold:
             return CallState.LOCAL_HOLD
         return CallState.REMOTE_HOLD if self.remote_hold else CallState.CONNECTED
+
+    def awaiting(self, now: float, *, excused: bool) -> "Session":
+        """Return the call with the deadline that lost sound or an unanswered re-offer puts on it.
+
+        None while excused: what may be about to come, or is going on, has a deadline of its own.
+        """
+        waits = self.live and (self.lost or (self.up and self.renegotiating))
+        if not waits or excused != (self.deadline is not None):
+            return self
+        seconds = LOST_SECONDS if self.lost else REOFFER_SECONDS
+        return replace(self, deadline=None if excused else now + seconds)
+
+
+def ringing(message: CallIncoming) -> Session:
+    """Return a call that rings here."""
+    return Session(
+        id=message.call_id,
+        direction="Incoming",
+        state=CallState.RINGING,
+        remote=message.caller,
+        caller=message.caller,
+        transferor=message.transferor,
+        forwarded_from=message.forwarded_from,
+        custom_context=message.custom_context,
+        mailbox=message.mailbox,
+        offer=message.sdp,
+    )
+
+
+def following(order: CallOriginate, old: Session) -> Session:
+    """Return the call that the hub orders to take the place of an old one, muted as that is."""
+    return Session(
+        id=order.call_id,
+        direction="Outgoing",
+        remote=order.target,
+        transferor=order.transferor,
+        custom_context=order.custom_context,
+        transfer_id=order.transfer_id,
+        replaces=old.id,
+        muted=old.muted,
+        incoming_muted=old.incoming_muted,
+    )

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from node.call import Call
-from node.commands.event import Event, other_end
+from node.commands.event import Event, other_end, plain
 from node.commands.softphone import Softphone
 from node.commands.stdin import has_keys
 from node.identity import CallerInfo
@@ -230,4 +230,4 @@ def _keys(hints: list[tuple[str, str]]) -> RenderableType:
 
 
 def _who(who: CallerInfo) -> str:
-    return who.display_name or who.name or who.identifier.raw_id
+    return plain(who.display_name or who.name or who.identifier.raw_id)

@@ -15,7 +15,7 @@ from signaling.identifiers import (
     identifier_from_raw_id,
 )
 from signaling.routing import Directory
-from signaling.settings import Settings, User
+from signaling.settings import Settings, User, printable
 from signaling.store import Account, Store
 from signaling.tokens import Grant, InvalidTokenError, Tokens
 
@@ -80,7 +80,7 @@ class Accounts:
             raise AccountError("a short name has 1 to 64 of a-z 0-9 . _ -")
         if name and self._directory.find(name):
             raise AccountError(f"the name {name} is taken")
-        return await self._save(Account(User(f"{self._prefix}{uuid.uuid4()}", name, display_name)))
+        return await self._save(Account(User(f"{self._prefix}{uuid.uuid4()}", name, printable(display_name))))
 
     async def named(self, name: str, display_name: str | None = None) -> Account:
         """Return the account with a short name, made if there is none; raises AccountError."""
@@ -88,9 +88,10 @@ class Accounts:
         if user is None or user.name != name:
             return await self.create(name, display_name or "")
         account = self._accounts[user.raw_id]
-        if display_name is None or display_name == user.display_name:
+        shown = user.display_name if display_name is None else printable(display_name)
+        if shown == user.display_name:
             return account
-        return await self._save(replace(account, user=replace(user, display_name=display_name)))
+        return await self._save(replace(account, user=replace(user, display_name=shown)))
 
     async def set_aliases(self, account: Account, aliases: tuple[str, ...]) -> Account:
         """Give a user phone numbers (E.164) and orgids, and no others; raises AccountError."""

@@ -22,7 +22,7 @@ from signaling.connection import (
     Connection,
 )
 from signaling.hub import Input, Received
-from signaling.limits import Quota, TokenBucket
+from signaling.limits import Buckets, Quota
 from signaling.messages import (
     PROTOCOL,
     Bye,
@@ -50,6 +50,7 @@ from signaling.messages import (
 )
 from signaling.reasons import INVALID_TOKEN, NOT_PERMITTED, Reason, bad_argument
 from signaling.sessions import Session, Sessions
+from signaling.settings import printable
 from signaling.tokens import InvalidTokenError
 
 HELLO_SECONDS = 5.0
@@ -87,21 +88,27 @@ class Agents:
         self._notify = notify
         self._origins = origins
         self._addresses = Quota(CONNECTIONS_PER_ADDRESS)
+        self._messages = Buckets(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
         self._connections: set[Connection] = set()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._connections)
 
     def close(self) -> None:
-        """Close every socket in such a way that agents come back and resume."""
+        """Close every socket in such a way that agents come back and resume; take no more."""
+        self._closed = True
         for connection in tuple(self._connections):
             connection.close(RESTART)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket until it ends."""
         origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.host and origin not in self._origins:
+        if origin and origin not in self._origins and not _same_host(origin, request.host):
             raise web.HTTPForbidden(text="this origin is not allowed here")
+        if self._closed:
+            # The listener may have accepted it before it was closed itself.
+            raise web.HTTPServiceUnavailable(text="the hub is stopping")
         address = request.remote or ""
         if not self._addresses.take(address):
             raise web.HTTPTooManyRequests(text="too many connections from this address")
@@ -156,30 +163,31 @@ class Agents:
             connection.close(UNAUTHORIZED)
             return None
         session = self._sessions.resumable(hello.resume, grant)
-        others = [each for each in self._sessions.of(grant.raw_id) if each.connection and each is not session]
-        if len(others) >= CONNECTIONS_PER_USER:
+        others = [each for each in self._sessions.of(grant.raw_id) if each is not session]
+        if sum(each.connection is not None for each in others) >= CONNECTIONS_PER_USER:
             _refuse(connection, "Too many connections of this user; close one.", TOO_MANY)
             return None
         if session is not None:
             self._sessions.resume(session, connection, hello, grant)
             return session
+        if len(others) >= CONNECTIONS_PER_USER:
+            self._sessions.end(next(each for each in others if each.connection is None), None, SESSION_ENDED)
         account = self._accounts.get(grant.raw_id)
         known = account.user if account else None
         me = Party(
             grant.raw_id,
-            hello.display_name or (known.display_name if known else ""),
+            printable(hello.display_name) or (known.display_name if known else ""),
             known.name if known else "",
         )
         return self._sessions.open(connection, grant, me)
 
     async def _obey_all(self, connection: Connection, session: Session) -> None:
         clock = asyncio.get_running_loop().time
-        bucket = TokenBucket(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE, clock())
         bad = 0
         while (frame := await connection.receive()) is not None:
             if connection.closing or session.connection is not connection:
                 return
-            if not bucket.take(clock()):
+            if not self._messages.take(session.grant.raw_id, clock()):
                 _refuse(connection, "Too many messages; send fewer, then resume.", TOO_MANY)
                 return
             try:
@@ -251,6 +259,13 @@ class Agents:
         except InvalidTokenError:
             reason = INVALID_TOKEN
         connection.send(Error(reason, "token.refresh"))
+
+
+def _same_host(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
 def _decode(frame: bytes) -> ClientMessage:

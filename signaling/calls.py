@@ -9,6 +9,7 @@ A call is one frozen value; `Calls` holds them and is the only one to replace th
 needs to know is told to its `Watcher`. Only `signaling.hub` calls in here.
 """
 
+import math
 from collections.abc import Callable
 from typing import Literal, Protocol, assert_never
 
@@ -16,6 +17,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signaling import routing
+from signaling.discreet import Discreet
+from signaling.limits import TokenBucket
 from signaling.messages import (
     CallAnswer,
     CallAnswered,
@@ -41,7 +44,6 @@ from signaling.reasons import (
     HUNG_UP,
     NO_ANSWER,
     NO_MEDIA,
-    OFFLINE,
     REPLACED,
     TIMED_OUT,
     Reason,
@@ -52,6 +54,9 @@ from signaling.settings import User
 MEDIA_SECONDS = 10.0
 PICKUP_SECONDS = 10.0
 MAX_EARLY_CANDIDATES = 30
+MAX_RINGING = 16
+RELAYED_AT_ONCE = 64.0
+RELAYED_PER_SECOND = 1.0
 
 
 class Leg(Struct, frozen=True):
@@ -61,7 +66,7 @@ class Leg(Struct, frozen=True):
     party: Party
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class Call(Discreet, frozen=True, kw_only=True):
     """One call between two legs, as the hub sees it."""
 
     id: str
@@ -150,6 +155,8 @@ class Calls:
         record: Callable[[CallRecord], None],
     ) -> None:
         self.all: dict[str, Call] = {}
+        self._due: dict[str, float] = {}
+        self._budgets: dict[str, dict[str, TokenBucket]] = {}
         self.watcher: Watcher
         self._presence = presence
         self._directory = directory
@@ -159,38 +166,52 @@ class Calls:
     @property
     def deadline(self) -> float | None:
         """Return when `tick` must be called next."""
-        return min((call.deadline for call in self.all.values() if call.deadline is not None), default=None)
+        return min(self._due.values(), default=None)
 
     def of(self, session: str) -> list[Call]:
         """Return the calls in which a session has a leg or rings."""
         return [c for c in self.all.values() if c.leg(session) or session in c.ringing]
 
+    def pending(self, raw_id: str) -> int:
+        """Return how many calls a user has placed that are not up."""
+        return sum(c.caller.party.raw_id == raw_id and c.state != "up" for c in self.all.values())
+
+    def may_relay(self, call: Call, session: str, now: float) -> bool:
+        """Take one message from what a session may still send to the other end of a call.
+
+        While it rings this is not renewed: nobody has agreed yet to hear from that end.
+        """
+        budgets = self._budgets.setdefault(call.id, {})
+        if session not in budgets:
+            budgets[session] = TokenBucket(RELAYED_PER_SECOND, RELAYED_AT_ONCE, now)
+        return budgets[session].take(call.placed_at if call.state == "ringing" else now)
+
     def place(self, call: Call, now: float) -> None:
         """Start a new call to its callee by the callee's settings."""
-        self.all[call.id] = call
+        self._keep(call)
         self._step(call, routing.start(call.callee, call.plan, self._directory, self._presence.online), now)
 
     def place_unanswered(self, call: Call, now: float) -> None:
         """Start a new call as if its callee had not answered."""
-        self.all[call.id] = call
+        self._keep(call)
         plan = replace(call.plan, path=(call.callee.raw_id,))
         step = routing.after(call.callee, NO_ANSWER, plan, self._directory, self._presence.online)
         self._step(call, step, now)
 
     def place_to_mailbox(self, call: Call, otherwise: Reason, now: float) -> None:
         """Start a new call to its callee's mailbox; nobody rings."""
-        self.all[call.id] = call
+        self._keep(call)
         self._step(call, Deposit(call.callee, otherwise, call.plan), now)
 
     def place_to_session(self, call: Call, session: str, now: float) -> None:
         """Start a new call to one device: it answers in the place of `call.replaces`, or rings if None."""
-        self.all[call.id] = call
+        self._keep(call)
         self._ring(call, {session}, PICKUP_SECONDS if call.replaces else routing.RING_SECONDS, now)
 
     def alert(self, call: Call, session: str) -> None:
         """Take note that a device alerts its user."""
         if session in call.ringing and not call.alerted:
-            self.all[call.id] = replace(call, alerted=True)
+            self._keep(replace(call, alerted=True))
             self._progress(call, "ringing")
 
     def answer(self, call: Call, session: str, message: CallAnswer, now: float) -> None:
@@ -205,7 +226,7 @@ class Calls:
             deadline=now + MEDIA_SECONDS,
             expiry=NO_MEDIA,
         )
-        self.all[call.id] = answered
+        self._keep(answered)
         self._silence(call, call.ringing - {session}, ANSWERED_ELSEWHERE)
         self._deliver(call.caller.session, CallAnswered(call.id, message.sdp, answered.outcome))
 
@@ -215,9 +236,9 @@ class Calls:
         if call.state != "answered" or call.leg(session) is None:
             return
         if len(heard) < 2:
-            self.all[call.id] = replace(call, heard=heard)
+            self._keep(replace(call, heard=heard))
             return
-        call = self.all[call.id] = replace(call, heard=heard, state="up", deadline=None)
+        call = self._keep(replace(call, heard=heard, state="up", deadline=None))
         for leg in call.legs:
             self._deliver(leg.session, CallConnected(call.id))
         self.watcher.connected(call, now)
@@ -227,7 +248,7 @@ class Calls:
         if session == call.caller.session and call.state == "ringing":
             message = replace(message, seq=0)
             kept = (*call.candidates, message)[:MAX_EARLY_CANDIDATES]
-            self.all[call.id] = replace(call, candidates=kept)
+            self._keep(replace(call, candidates=kept))
             for device in sorted(call.ringing):
                 self._deliver(device, message)
         elif other := call.other(session):
@@ -241,20 +262,22 @@ class Calls:
         if reason == DECLINED:
             self._silence(call, rest, DECLINED_ELSEWHERE)
         elif rest:
-            self.all[call.id] = replace(call, ringing=rest)
+            self._keep(replace(call, ringing=rest))
             return
-        call = self.all[call.id] = replace(call, ringing=frozenset(), deadline=None)
+        call = self._keep(replace(call, ringing=frozenset(), deadline=None))
         self._not_taken(call, reason, session, now)
 
     def leave(self, call: Call, session: str, deadline: float | None) -> None:
         """Take one leg out and let the other live, at most until `deadline`."""
-        self.all[call.id] = replace(call, gone=call.gone | {session}, deadline=deadline, expiry=REPLACED)
+        self._keep(replace(call, gone=call.gone | {session}, deadline=deadline, expiry=REPLACED))
 
     def end(self, call_id: str, reason: Reason, now: float, by: str | None = None) -> None:
         """End every live leg, those that ring included, except the one of the session that asked."""
         call = self.all.pop(call_id, None)
         if call is None:
             return
+        self._due.pop(call_id, None)
+        self._budgets.pop(call_id, None)
         for session in [*(leg.session for leg in call.legs), *sorted(call.ringing)]:
             if session != by:
                 self._deliver(session, CallEnded(call.id, reason))
@@ -280,12 +303,13 @@ class Calls:
 
     def tick(self, now: float) -> None:
         """Do what is due."""
-        for call in list(self.all.values()):
-            if call.deadline is None or call.deadline > now or self.all.get(call.id) is not call:
-                continue
+        for call_id in [each for each, due in self._due.items() if due <= now]:
+            if self._due.get(call_id, math.inf) > now:
+                continue  # dealt with along with one of the others
+            call = self.all[call_id]
             if call.state == "ringing" and call.kind != "call":
                 self._silence(call, call.ringing, NO_ANSWER)
-                call = self.all[call.id] = replace(call, ringing=frozenset(), deadline=None)
+                call = self._keep(replace(call, ringing=frozenset(), deadline=None))
                 self._not_taken(call, NO_ANSWER, None, now)
             else:
                 self.end(call.id, call.expiry, now)
@@ -304,6 +328,9 @@ class Calls:
             case Ring(user, seconds, plan):
                 kind: OutcomeKind = "participant" if len(plan.path) == 1 else "forwarded"
                 call = replace(call, callee=user, plan=plan, kind=kind)
+                if self._ringing_at(user) >= MAX_RINGING:
+                    self._not_taken(call, BUSY, by, now)
+                    return
                 if kind == "forwarded":
                     self._progress(call, "forwarded")
                 self._ring(call, self._presence.devices(user.raw_id), seconds, now)
@@ -326,7 +353,7 @@ class Calls:
             expiry=TIMED_OUT if call.replaces else NO_ANSWER,
             alerted=False,
         )
-        self.all[call.id] = call
+        self._keep(call)
         dialled = self._directory.users.get(call.plan.path[0]) if call.kind == "forwarded" else None
         message = CallIncoming(
             call_id=call.id,
@@ -351,8 +378,16 @@ class Calls:
         self._deliver(call.caller.session, CallProgress(call.id, progress, as_party(call.callee)))
         self.watcher.progressed(call, progress)
 
+    def _ringing_at(self, user: User) -> int:
+        ringing = (c for c in self.all.values() if c.ringing and c.kind != "voicemail")
+        return sum(c.callee.raw_id == user.raw_id for c in ringing)
+
+    def _keep(self, call: Call) -> Call:
+        self.all[call.id] = call
+        self._due.pop(call.id, None)
+        if call.deadline is not None:
+            self._due[call.id] = call.deadline
+        return call
+
     def _load(self, session: str) -> int:
         return len(self.of(session))
-
-
-REFUSALS = {"declined": DECLINED, "busy": BUSY, "hangup": DECLINED, "failed": OFFLINE}

@@ -5,12 +5,17 @@ import binascii
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import ifaddr
 import msgspec
+
+if sys.platform != "win32":
+    import fcntl
 
 MIN_KEY_BYTES = 16
 ACCESS_KEY_VARIABLE = "CALLNODE_ACCESS_KEY"
@@ -152,6 +157,18 @@ def _make_key(path: Path) -> None:
         return
     finally:
         part.unlink()
+
+
+def hold(data: Path) -> BinaryIO:
+    """Keep other hubs out of a data folder until the returned file is closed; raises ConfigError."""
+    file = (data / "lock").open("ab")
+    if sys.platform != "win32":  # where a database that is open elsewhere is kept by its own lock
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise ConfigError(f"another hub uses {data}; stop it, or give this one its own --data") from None
+    return file
 
 
 def _lan_address() -> str:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from signaling.messages import MAX_FRAME, HubMessage, encode
 
-OUTBOX = 256
+OUTBOX = 1024
 HEARTBEAT_SECONDS = 25.0
 CLOSE_SECONDS = 1.0
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signaling.calls import REFUSALS, Call, CallRecord, Calls, Leg
+from signaling.calls import Call, CallRecord, Calls, Leg
 from signaling.messages import (
     Bye,
     CallAnswer,
@@ -37,16 +37,14 @@ from signaling.messages import (
 )
 from signaling.presence import Presence, Session
 from signaling.reasons import (
-    HUNG_UP,
-    MEDIA_LOST,
     NETWORK,
-    NO_MEDIA,
     NOT_PERMITTED,
     OFFLINE,
     UNKNOWN_CALL,
     UNKNOWN_USER,
     Reason,
     bad_argument,
+    ended_for,
 )
 from signaling.routing import Directory, Plan
 from signaling.settings import User
@@ -54,6 +52,7 @@ from signaling.transfer import Transfers
 
 GRACE_SECONDS = 8.0
 MAX_CALLS = 32
+MAX_PENDING = 8
 
 
 class Joined(Struct, frozen=True):
@@ -148,7 +147,7 @@ class Hub:
     @property
     def deadline(self) -> float | None:
         """Return when a Tick is wanted at the latest."""
-        graces = [s.grace for s in self.presence.sessions.values()]
+        graces = self.presence.graces.values()
         due = [d for d in (self.calls.deadline, self.transfers.deadline, *graces) if d is not None]
         return min(due, default=None)
 
@@ -160,16 +159,17 @@ class Hub:
             case Joined(session, user, display_name, rights):
                 known = self.directory.users.get(user)
                 name = display_name or (known.display_name if known else "")
-                sessions[session] = Session(Party(user, name, known.name if known else ""), rights)
+                me = Party(user, name, known.name if known else "")
+                self.presence.put(session, Session(me, rights))
             case Received(session, message):
                 if session in sessions:
                     self._received(session, message, now)
             case Lost(session):
                 if session in sessions:
-                    sessions[session] = replace(sessions[session], grace=now + GRACE_SECONDS)
+                    self.presence.put(session, replace(sessions[session], grace=now + GRACE_SECONDS))
             case Back(session):
                 if session in sessions:
-                    sessions[session] = replace(sessions[session], grace=None)
+                    self.presence.put(session, replace(sessions[session], grace=None))
             case Left(session):
                 self._leave(session, now)
             case UserChanged(user_record):
@@ -201,17 +201,19 @@ class Hub:
             case CallEnd():
                 self._end(session, message, now)
             case CallCandidate(call_id):
-                if call := self._call(session, call_id, "call.candidate"):
+                if call := self._relayed(session, call_id, "call.candidate", now):
                     self.calls.candidate(call, session, message)
             case CallUpdate(call_id, kind):
-                if (call := self._call(session, call_id, "call.update")) and (other := call.other(session)):
+                call = self._relayed(session, call_id, "call.update", now)
+                if call and (other := call.other(session)):
                     if (kind == "offer") == (session == call.caller.session):
                         self._deliver(other.session, replace(message, seq=0))
                     else:
                         refusal = bad_argument("Only the caller offers and only the callee answers.")
                         self._deliver(session, Error(refusal, "call.update"))
             case CallHold(call_id):
-                if (call := self._call(session, call_id, "call.hold")) and (other := call.other(session)):
+                call = self._relayed(session, call_id, "call.hold", now)
+                if call and (other := call.other(session)):
                     self._deliver(other.session, replace(message, seq=0))
             case TransferRequest(transfer_id, call_id):
                 if "transfer" in self.presence.sessions[session].rights:
@@ -260,8 +262,10 @@ class Hub:
             return UNKNOWN_CALL
         if "voip" not in self.presence.sessions[session].rights:
             return NOT_PERMITTED
-        if len(self.calls.of(session)) >= MAX_CALLS:
+        if sum(call.leg(session) is not None for call in self.calls.of(session)) >= MAX_CALLS:
             return bad_argument(f"An agent can have {MAX_CALLS} calls; end one first.")
+        if self.calls.pending(self.presence.party(session).raw_id) >= MAX_PENDING:
+            return bad_argument(f"{MAX_PENDING} calls of yours are still ringing; wait or end one first.")
         user = self.directory.find(message.target)
         if user is None:
             return UNKNOWN_USER
@@ -274,10 +278,9 @@ class Hub:
         if call is None:
             return
         if session in call.ringing:
-            self.calls.refuse(call, session, REFUSALS.get(message.cause, OFFLINE), now)
+            self.calls.refuse(call, session, ended_for(message.cause, ringing=True), now)
         elif not self.transfers.leaves(call, session):
-            causes = {"no_media": NO_MEDIA, "media_lost": MEDIA_LOST, "failed": NO_MEDIA}
-            self.calls.hang_up(call, session, now, causes.get(message.cause, HUNG_UP))
+            self.calls.hang_up(call, session, now, ended_for(message.cause, ringing=False))
 
     def _call(self, session: str, call_id: str, about: str) -> Call | None:
         """Return a call of the session; the same refusal for another's call as for none."""
@@ -285,6 +288,16 @@ class Hub:
         if call is not None and (call.leg(session) or session in call.ringing):
             return call
         self._deliver(session, Error(UNKNOWN_CALL, f"{about} {call_id}"))
+        return None
+
+    def _relayed(self, session: str, call_id: str, about: str, now: float) -> Call | None:
+        """Return a call of the session if its other end may be sent one more message."""
+        call = self._call(session, call_id, about)
+        if call is None or self.calls.may_relay(call, session, now):
+            return call
+        self._deliver(
+            session, Error(bad_argument("Too many for one call; send fewer."), f"{about} {call_id}")
+        )
         return None
 
     def _leave(self, session: str, now: float) -> None:
@@ -298,13 +311,12 @@ class Hub:
                 self.calls.refuse(call, session, OFFLINE, now)
             elif call.leg(session) and not self.transfers.leaves(call, session):
                 self.calls.hang_up(call, session, now, NETWORK)
-        del self.presence.sessions[session]
+        self.presence.remove(session)
 
     def _tick(self, now: float) -> None:
-        for session, state in list(self.presence.sessions.items()):
-            if state.grace is not None and state.grace <= now:
-                self._leave(session, now)
-                self._out.append(Drop(session, NETWORK))
+        for session in [each for each, grace in self.presence.graces.items() if grace <= now]:
+            self._leave(session, now)
+            self._out.append(Drop(session, NETWORK))
         self.calls.tick(now)
         self.transfers.tick(now)
 

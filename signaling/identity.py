@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from signaling.accounts import AccountError, Accounts
 from signaling.blobs import Blobs
+from signaling.discreet import Discreet
 from signaling.messages import Name, RawId, Right
 from signaling.rest import Gate, RestError, bad_request, decode, reply
 from signaling.store import Account
@@ -16,6 +17,8 @@ from signaling.tokens import MAX_MINUTES, SCOPES, Minutes, Tokens
 
 _VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview(\.\d+)?)?")
 _OLDEST_VERSION = "2021-03-07"
+
+VOICEMAIL = "voicemail"
 
 Scopes = Annotated[tuple[str, ...], Meta(max_length=16)]
 
@@ -34,7 +37,7 @@ class IssueToken(Struct, frozen=True, rename="camel"):
     expires_in_minutes: Minutes | None = None
 
 
-class AccessToken(Struct, frozen=True, rename="camel"):
+class AccessToken(Discreet, frozen=True, rename="camel"):
     """A token and when it ends."""
 
     token: str
@@ -51,7 +54,7 @@ class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
     voicemail: bool = False
 
 
-class NamedToken(Struct, frozen=True):
+class NamedToken(Discreet, frozen=True):
     """A user and its token."""
 
     identity: str
@@ -120,6 +123,8 @@ class IdentityApi:
     async def create_named(self, request: web.Request) -> web.Response:
         """Find or create the user with a short name, and issue a token."""
         wanted = decode(await self._gate.admin(request), CreateToken)
+        if wanted.name == VOICEMAIL and not wanted.voicemail:
+            raise bad_request(f"the name {VOICEMAIL} is the voicemail service's; choose another")
         try:
             account = await self._accounts.named(wanted.name, wanted.display_name)
         except AccountError as error:

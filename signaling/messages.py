@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from signaling.discreet import Discreet
 from signaling.reasons import Reason
 
 PROTOCOL = 1
@@ -39,7 +40,7 @@ class CustomContext(Struct, frozen=True, omit_defaults=True):
     voip_headers: Annotated[dict[ContextKey, ContextValue], Meta(max_length=5)] = {}
 
 
-class Candidate(Struct, frozen=True, omit_defaults=True):
+class Candidate(Discreet, frozen=True, omit_defaults=True):
     """One trickled ICE candidate (W3C RTCIceCandidateInit)."""
 
     candidate: Annotated[str, Meta(max_length=1024)]
@@ -85,7 +86,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
 # --- client to hub ---------------------------------------------------------------------------------
 
 
-class Resume(Struct, frozen=True):
+class Resume(Discreet, frozen=True):
     """Take up a session again: its id, its secret, and the last hub message that was received."""
 
     session: Id
@@ -93,7 +94,7 @@ class Resume(Struct, frozen=True):
     last_seq: Seq
 
 
-class Hello(Struct, frozen=True, omit_defaults=True, tag="hello"):
+class Hello(Discreet, frozen=True, omit_defaults=True, tag="hello"):
     """Open or resume a session; the first message on every connection, within 5 s."""
 
     token: Token
@@ -103,7 +104,7 @@ class Hello(Struct, frozen=True, omit_defaults=True, tag="hello"):
     seq: Seq = 0
 
 
-class TokenRefresh(Struct, frozen=True, omit_defaults=True, tag="token.refresh"):
+class TokenRefresh(Discreet, frozen=True, omit_defaults=True, tag="token.refresh"):
     """Replace the session's token by a fresh one of the same user."""
 
     token: Token
@@ -123,7 +124,7 @@ class Bye(Struct, frozen=True, omit_defaults=True, tag="bye"):
     seq: Seq = 0
 
 
-class CallPlace(Struct, frozen=True, omit_defaults=True, tag="call.place"):
+class CallPlace(Discreet, frozen=True, omit_defaults=True, tag="call.place"):
     """Place a call under an id the caller mints; for a call.originate, under its ids."""
 
     call_id: Id
@@ -141,7 +142,7 @@ class CallRinging(Struct, frozen=True, omit_defaults=True, tag="call.ringing"):
     seq: Seq = 0
 
 
-class CallAnswer(Struct, frozen=True, omit_defaults=True, tag="call.answer"):
+class CallAnswer(Discreet, frozen=True, omit_defaults=True, tag="call.answer"):
     """Accept an incoming call; the first device wins."""
 
     call_id: Id
@@ -203,7 +204,7 @@ class CallCandidate(Struct, frozen=True, omit_defaults=True, tag="call.candidate
     seq: Seq = 0
 
 
-class CallUpdate(Struct, frozen=True, omit_defaults=True, tag="call.update"):
+class CallUpdate(Discreet, frozen=True, omit_defaults=True, tag="call.update"):
     """Renegotiate media. Only the caller offers; the callee asks by `call.hold` (no glare)."""
 
     call_id: Id
@@ -223,7 +224,7 @@ class CallHold(Struct, frozen=True, omit_defaults=True, tag="call.hold"):
 # --- hub to client ---------------------------------------------------------------------------------
 
 
-class Welcome(Struct, frozen=True, omit_defaults=True, tag="welcome"):
+class Welcome(Discreet, frozen=True, omit_defaults=True, tag="welcome"):
     """Answer a hello: who you are, what you may do, and whether the session was resumed."""
 
     session: Id
@@ -251,13 +252,13 @@ class Error(Struct, frozen=True, omit_defaults=True, tag="error"):
 
 
 class SessionEnd(Struct, frozen=True, omit_defaults=True, tag="session.end"):
-    """Close the session for good: token invalid, user deleted, or hub stopping."""
+    """Close the session for good: token invalid or user deleted."""
 
     reason: Reason
     seq: Seq = 0
 
 
-class CallIncoming(Struct, frozen=True, omit_defaults=True, tag="call.incoming"):
+class CallIncoming(Discreet, frozen=True, omit_defaults=True, tag="call.incoming"):
     """Ring. With `replaces`, answer at once in the place of that call; with `mailbox`, record for it."""
 
     call_id: Id
@@ -280,7 +281,7 @@ class CallProgress(Struct, frozen=True, omit_defaults=True, tag="call.progress")
     seq: Seq = 0
 
 
-class CallAnswered(Struct, frozen=True, omit_defaults=True, tag="call.answered"):
+class CallAnswered(Discreet, frozen=True, omit_defaults=True, tag="call.answered"):
     """Give the caller the answer and who answered."""
 
     call_id: Id

@@ -1,6 +1,6 @@
 """Which sessions are connected, whose they are, and what they may do. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from msgspec import Struct
 
@@ -20,15 +20,39 @@ class Presence:
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
+        self.graces: dict[str, float] = {}
+        self._devices: dict[str, set[str]] = {}
+        self._services: set[str] = set()
+
+    def put(self, session: str, state: Session) -> None:
+        """Add a session, or replace what is known of it."""
+        self.remove(session)
+        self.sessions[session] = state
+        if state.grace is not None:
+            self.graces[session] = state.grace
+        elif "voicemail" in state.rights:
+            self._services.add(session)
+        elif "voip" in state.rights:
+            self._devices.setdefault(state.party.raw_id, set()).add(session)
+
+    def remove(self, session: str) -> None:
+        """Forget a session."""
+        state = self.sessions.pop(session, None)
+        self.graces.pop(session, None)
+        self._services.discard(session)
+        if state is not None and (devices := self._devices.get(state.party.raw_id)):
+            devices.discard(session)
+            if not devices:
+                del self._devices[state.party.raw_id]
 
     @property
-    def online(self) -> set[str]:
+    def online(self) -> Collection[str]:
         """Return the raw ids of all users that can ring."""
-        return {s.party.raw_id for s in self.sessions.values() if _rings(s)}
+        return self._devices.keys()
 
     def devices(self, raw_id: str) -> set[str]:
         """Return the sessions of a user that can ring."""
-        return {i for i, s in self.sessions.items() if _rings(s) and s.party.raw_id == raw_id}
+        return set(self._devices.get(raw_id, ()))
 
     def party(self, session: str) -> Party:
         """Return who a session is."""
@@ -36,9 +60,5 @@ class Presence:
 
     def voicemail(self, load: Callable[[str], int], besides: str = "") -> str | None:
         """Return the voicemail service with the least to do, None if there is none besides that one."""
-        services = [i for i, s in self.sessions.items() if "voicemail" in s.rights and s.grace is None]
-        return min((i for i in services if i != besides), key=lambda i: (load(i), i), default=None)
-
-
-def _rings(session: Session) -> bool:
-    return session.grace is None and "voip" in session.rights and "voicemail" not in session.rights
+        others = (each for each in self._services if each != besides)
+        return min(others, key=lambda each: (load(each), each), default=None)

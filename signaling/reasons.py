@@ -43,10 +43,51 @@ NOT_ESTABLISHED = Reason(400, 8501, "The call is not connected.", "UnexpectedCli
 WRONG_STATE = Reason(400, 8585, "The call is not in a state that allows this.", "UnexpectedClientError")
 TOO_MANY_HOPS = Reason(480, 8521, "The call was forwarded too many times.")
 TIMED_OUT = Reason(408, 10057, "The other end did not finish setting up in time.")
-HUB_CLOSED = Reason(503, 0, "The hub is shutting down.", "UnexpectedServerError")
+SETUP_FAILED = Reason(500, 1, "The other end could not set the call up.", "UnexpectedClientError")
 INTERNAL = Reason(500, 0, "Something failed inside; the log says what.", "UnexpectedServerError")
 
 
 def bad_argument(message: str) -> Reason:
     """Return 400/8523 with a sentence that says what to change."""
     return Reason(BAD_ARGUMENT.code, BAD_ARGUMENT.sub_code, message, BAD_ARGUMENT.category)
+
+
+REMEDIES = {
+    NO_ANSWER: "Call later, or set a rule for unanswered calls.",
+    BUSY: "Call later, or set a rule for busy.",
+    OFFLINE: "Let the called person start an agent.",
+    NO_VOICEMAIL: "Start the voicemail service.",
+    UNKNOWN_USER: "Check the name; a user exists once a token was made for it.",
+    TARGET_CALL_GONE: "Name a call of your own that is connected.",
+    TRANSFER_CONFLICT: "Wait until the first transfer is over, or cancel it.",
+    NETWORK: "Check the network, then call again.",
+    NO_MEDIA: "Check that UDP passes between the ends, or set up a TURN server.",
+    MEDIA_LOST: "Check the network, then call again.",
+    INVALID_TOKEN: "Get a new token from whoever holds the access key.",
+    NOT_PERMITTED: "Get a token with this right.",
+    BAD_ARGUMENT: "Do as the message says.",
+    NOT_ESTABLISHED: "Wait until the call is connected.",
+    TOO_MANY_HOPS: "Undo forwards that lead in a circle.",
+    TIMED_OUT: "Call again; the log of the other end says what held it up.",
+    SETUP_FAILED: "Read the log of the other end.",
+    INTERNAL: "Read the hub's log.",
+}
+
+
+def ended_for(cause: str, ringing: bool) -> Reason:
+    """Return what the cause of a `call.end` means, by whether the device still rings.
+
+    A ringing device that could not take the call counts as not online, so that the callee's rules go on.
+    """
+    while_ringing, later = _CAUSES[cause]
+    return while_ringing if ringing else later
+
+
+_CAUSES = {
+    "hangup": (DECLINED, HUNG_UP),
+    "declined": (DECLINED, HUNG_UP),
+    "busy": (BUSY, HUNG_UP),
+    "no_media": (OFFLINE, NO_MEDIA),
+    "media_lost": (OFFLINE, MEDIA_LOST),
+    "failed": (OFFLINE, SETUP_FAILED),
+}

@@ -150,8 +150,13 @@ class UserApi:
         settings = decode(await request.read(), Settings)
         account = self._gate.user(request)
         for rule in (settings.forwarding, settings.unanswered, settings.declined, settings.busy):
-            if isinstance(rule, ToPerson) and self._accounts.find(rule.identifier) is None:
+            if not isinstance(rule, ToPerson):
+                continue
+            person = self._accounts.find(rule.identifier)
+            if person is None:
                 raise bad_request(f"there is no user {rule.identifier}")
+            if person.user.raw_id == account.user.raw_id:
+                raise bad_request("your calls cannot be sent on to yourself; name somebody else")
         return reply((await self._accounts.set_settings(account, settings)).user.settings)
 
     async def get_history(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Write what others read of the wire: JSON Schema, TypeScript types, and the table in WIRE.md.
+"""Write what others read of the wire: JSON Schema, TypeScript types, and the tables in WIRE.md.
 
 `python -m signaling.schema` writes the files, `--check` fails if one of them has drifted.
 """
@@ -13,10 +13,11 @@ from typing import get_args
 import msgspec
 from msgspec import Struct, inspect
 
+from signaling import reasons
 from signaling.messages import ClientMessage, HubMessage
+from signaling.reasons import Reason
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- messages: generated -->\n", "<!-- end of messages -->\n"
 
 
 def json_schema() -> str:
@@ -62,13 +63,27 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def reason_table() -> str:
+    """Return the table of all reasons, in Markdown."""
+    named = {name: each for name, each in vars(reasons).items() if isinstance(each, Reason)}
+    lines = ["| name | code / sub code | category | meaning | what to do |", "|---|---|---|---|---|"]
+    for name, each in sorted(named.items(), key=lambda pair: (pair[1].code, pair[1].sub_code, pair[0])):
+        codes = f"{each.code} / {each.sub_code}"
+        remedy = reasons.REMEDIES.get(each, "—")
+        lines.append(f"| `{name}` | {codes} | {each.category} | {each.message} | {remedy} |")
+    return "\n".join(lines) + "\n"
+
+
 def wire_page(page: str) -> str:
-    """Return WIRE.md with its table renewed; raises ValueError if the marks are gone."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"WIRE.md must hold the lines {BEGIN.strip()} and {END.strip()}")
-    return f"{before}{begin}\n{table()}\n{end}{after}"
+    """Return WIRE.md with its tables renewed; raises ValueError if the marks are gone."""
+    for name, make in (("messages", table), ("reasons", reason_table)):
+        opening, closing = f"<!-- {name}: generated -->\n", f"<!-- end of {name} -->\n"
+        before, begin, rest = page.partition(opening)
+        _, end, after = rest.partition(closing)
+        if not begin or not end:
+            raise ValueError(f"WIRE.md must hold the lines {opening.strip()} and {closing.strip()}")
+        page = f"{before}{begin}\n{make()}\n{end}{after}"
+    return page
 
 
 FILES: dict[Path, Callable[[str], str]] = {

@@ -13,7 +13,7 @@ from aiohttp import web
 from signaling.accounts import Accounts
 from signaling.agents import Agents
 from signaling.blobs import FolderBlobs
-from signaling.config import Config, format_connection_string, publish
+from signaling.config import Config, format_connection_string, hold, publish
 from signaling.connection import SESSION_ENDED
 from signaling.history import History
 from signaling.hub import Deliver, Drop, Hub, Input, Record, Tick, UserChanged, UserRemoved
@@ -29,6 +29,7 @@ from signaling.tokens import Tokens
 
 AGENT_PATH = "/v1/agent"
 SHUTDOWN_SECONDS = 0.5
+REPAIR_SECONDS = 1.0
 
 _log = logging.getLogger("callnode.hub")
 
@@ -55,6 +56,7 @@ class Core:
         if self._closed:
             return
         loop = asyncio.get_running_loop()
+        not_before = 0.0
         try:
             outputs = self.hub.handle(what, loop.time())
         except Exception:
@@ -63,6 +65,7 @@ class Core:
             if session := self.sessions.get(getattr(what, "session", "")):
                 session.deliver(Error(INTERNAL))
             outputs = []
+            not_before = loop.time() + REPAIR_SECONDS
         for output in outputs:
             match output:
                 case Deliver(session_id, message):
@@ -75,7 +78,7 @@ class Core:
                     self._history.add(record)
                 case _:
                     assert_never(output)
-        self._rearm(loop)
+        self._rearm(loop, not_before)
 
     def changed(self, user: User) -> None:
         """Tell the core of a new or changed user."""
@@ -97,11 +100,14 @@ class Core:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _rearm(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _rearm(self, loop: asyncio.AbstractEventLoop, not_before: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         deadline = self.hub.deadline
-        self._timer = None if deadline is None else loop.call_at(deadline, self.feed, Tick())
+        if deadline is None:
+            self._timer = None
+        else:
+            self._timer = loop.call_at(max(deadline, not_before), self.feed, Tick())
 
 
 class HubServer:
@@ -127,6 +133,7 @@ class HubServer:
     async def start(self) -> None:
         """Accept connections; raises OSError if the address is taken or not ours."""
         async with AsyncExitStack() as stack:
+            stack.callback(hold(self._config.data).close)
             listener = stack.enter_context(_listen(self._config.host, self._config.port))
             self.url = self._config.url(listener.getsockname()[1])
             self._blobs = FolderBlobs(self._config.data / "voicemail")

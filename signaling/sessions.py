@@ -1,6 +1,6 @@
 """Sessions outlive their sockets: what was not acknowledged is kept and sent again on resume.
 
-Both directions are numbered from 1. The hub keeps its last 512 messages until they are acknowledged; a
+Both directions are numbered from 1. The hub keeps its last 2048 messages until they are acknowledged; a
 client message whose number was seen is ignored, so that nothing is obeyed twice.
 """
 
@@ -18,7 +18,7 @@ from signaling.messages import Hello, HubMessage, Party, Resume, SessionEnd, Wel
 from signaling.reasons import INVALID_TOKEN, Reason
 from signaling.tokens import Grant
 
-LOG = 512
+LOG = 2048
 
 
 class Session:
@@ -86,7 +86,7 @@ class Sessions:
         return self._sessions.get(session_id)
 
     def of(self, raw_id: str) -> Iterator[Session]:
-        """Return the sessions of a user."""
+        """Return the sessions of a user; those without a socket in the order in which they lost it."""
         return iter(tuple(self._of.get(raw_id, {}).values()))
 
     def resumable(self, resume: Resume | None, grant: Grant) -> Session | None:
@@ -135,6 +135,8 @@ class Sessions:
         if session.connection is connection:
             session.connection = None
             if session.id in self._sessions:
+                mine = self._of[session.grant.raw_id]
+                mine[session.id] = mine.pop(session.id)
                 self._feed(Lost(session.id))
 
     def end(self, session: Session, reason: Reason | None, code: int) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
 Delay = Literal[10, 20, 30, 40, 50, 60]
 
 
@@ -41,3 +42,8 @@ class User(Struct, frozen=True):
     display_name: str = ""
     aliases: tuple[str, ...] = ()
     settings: Settings = Settings()
+
+
+def printable(display_name: str) -> str:
+    """Return a display name without the control characters C0 and C1, which a terminal would obey."""
+    return display_name.translate(_CONTROLS)

@@ -211,8 +211,8 @@ class Transfers:
         for transfer in list(self.all.values()):
             if call.id == transfer.new_call:
                 given_up = by == transfer.transferee.session
-                why = DECLINED if reason == HUNG_UP else reason
-                self._fail(transfer, CANCELLED if given_up else why, now)
+                over = CANCELLED if given_up else DECLINED
+                self._fail(transfer, over if reason == HUNG_UP else reason, now)
             elif call.id == transfer.request.call_id:
                 self._fail(transfer, CANCELLED if reason == HUNG_UP else reason, now)
             elif call.id == transfer.target_call:

@@ -1,5 +1,6 @@
 """What a softphone tells: one event after the other, as a line or as JSON."""
 
+import unicodedata
 from typing import Literal
 
 from msgspec import Struct
@@ -33,7 +34,7 @@ class Event(Struct, frozen=True, omit_defaults=True):
         """Return the event as one line: its name, then who, then the rest."""
         words = [self.event, self.party, f"to {self.target}" if self.target else ""]
         codes = "" if self.code is None else f" ({self.code}/{self.sub_code})"
-        return " ".join(filter(None, words)) + (f": {self.message}{codes}" if self.message else "")
+        return plain(" ".join(filter(None, words)) + (f": {self.message}{codes}" if self.message else ""))
 
 
 def about(
@@ -61,6 +62,11 @@ def answered(call: Call) -> Event:
 def other_end(call: Call) -> CallerInfo:
     """Return who is at the other end of a call."""
     return call.remote_participants[0].identifier
+
+
+def plain(text: str) -> str:
+    """Return what others wrote without control characters (C0, C1), which a terminal would obey."""
+    return "".join(char for char in text if unicodedata.category(char) != "Cc")
 
 
 def name_of(who: CallerInfo) -> str:

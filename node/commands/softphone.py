@@ -237,9 +237,7 @@ class Softphone:
     def _added(self, call: Call) -> None:
         self.ringing = [incoming for incoming in self.ringing if incoming.id != call.id]
         call.on("state_changed", lambda event: self._moved(call, event))
-        call.on(
-            "is_muted_changed", lambda _: self._tell(about("muted" if call.is_muted else "unmuted", call))
-        )
+        call.on("is_muted_changed", lambda _: self._muted(call))
         call.feature(Features.TRANSFER).on("transfer_accepted", lambda event: self._moving(call, event))
         if call.direction == "Outgoing" and call.transferor_info is None:
             self._tell(about("calling", call))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -15,6 +16,7 @@ from media.recorder import export as export_recording
 from media.source import FileSource
 from node.admin import create_token
 from node.commands import stdin
+from node.commands.event import plain
 from node.commands.options import Access, data_option, hub_access_key, json_option, user_options
 from node.commands.process import OK, CommandError, Commands, run
 from node.credential import CommunicationTokenCredential
@@ -66,7 +68,10 @@ async def _list(access: Access, as_json: bool) -> int:
     for message in messages:
         new = "[bold green]new[/]" if message.folder == "new" else "[dim]saved[/]"
         table.add_row(
-            message.id[:_SHOWN_ID], new, *_envelope(message), f"[cyan]{_waveform(message.peaks)}[/]"
+            message.id[:_SHOWN_ID],
+            new,
+            *map(escape, _envelope(message)),
+            f"[cyan]{_waveform(message.peaks)}[/]",
         )
     console.print(table)
     return OK
@@ -118,7 +123,7 @@ async def _say(stop: asyncio.Event, source: FileSource, devices: DeviceManager, 
     loop = asyncio.get_running_loop()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[at]} / " + length))
     with Progress(*columns, console=console, disable=not console.is_terminal, auto_refresh=False) as bar:
-        task = bar.add_task(f"{caller}, {received}", total=message.duration, at="0:00")
+        task = bar.add_task(escape(f"{caller}, {received}"), total=message.duration, at="0:00")
         begun, said = loop.time(), 0.0
         while not source.finished and not stop.is_set():
             sink.write(source.read())
@@ -212,7 +217,7 @@ def _envelope(message: Message) -> tuple[str, str, str]:
     via = message.transferor
     by = f" (transferred by {via.display_name or via.name or via.raw_id})" if via else ""
     when = message.received_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    return when, _minutes(message.duration), caller + by
+    return when, _minutes(message.duration), plain(caller + by)
 
 
 def _minutes(seconds: float) -> str:

@@ -33,6 +33,7 @@ from node import (
     Transfer,
 )
 from node.call import Updated
+from node.commands.stdin import lines
 
 
 def say(event: str, **figures: object) -> None:
@@ -43,16 +44,17 @@ def say(event: str, **figures: object) -> None:
 class Actor:
     """Carry out commands on one agent."""
 
-    def __init__(self, name: str, client: CallClient, listen: bool) -> None:
+    def __init__(self, name: str, client: CallClient, commands: asyncio.Queue[str], listen: bool) -> None:
         self._name = name
         self._client = client
+        self._commands = commands
         self._listen = listen
         self._ear = NumpySink(max_seconds=300)
         self._rings: dict[str, IncomingCall] = {}
         self._calls: dict[str, Call] = {}
 
     async def run(self, token: str) -> None:
-        """Obey until told to quit or standard input ends."""
+        """Obey until cancelled."""
         self._devices = await self._client.get_device_manager()
         self._agent = await self._client.create_call_agent(
             CommunicationTokenCredential(token), display_name=self._name.title()
@@ -61,12 +63,8 @@ class Actor:
         self._agent.on("calls_updated", self._watch)
         self._agent.on("mailbox_changed", lambda event: say("mailbox", new=event.new))
         say("ready")
-        reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-        )
-        while line := await reader.readline():
-            command = json.loads(line)
+        while True:
+            command = json.loads(await self._commands.get())
             try:
                 await self._obey(**command)
             except Exception as error:
@@ -151,12 +149,19 @@ class Actor:
 
 
 async def main() -> None:
-    """Play the person named on the command line with the token in the environment."""
+    """Play the person named on the command line, with the token in the environment, until stdin ends."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    async with CallClient() as client:
-        await Actor(sys.argv[1], client, "--listen" in sys.argv).run(os.environ["CALLNODE_TOKEN"])
+    commands: asyncio.Queue[str] = asyncio.Queue()
+
+    def quit_() -> None:
+        task.cancel()
+
+    with lines(commands.put_nowait, quit_):
+        async with CallClient() as client:
+            actor = Actor(sys.argv[1], client, commands, "--listen" in sys.argv)
+            await actor.run(os.environ["CALLNODE_TOKEN"])
 
 
 if __name__ == "__main__":

@@ -32,17 +32,23 @@ class Person:
         self._show = show
         self._came = asyncio.Condition()
         self._seen = 0
+        self._ended = False
 
     async def listen(self) -> None:
         """Take events until the process ends."""
         assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
-            event = json.loads(line)
-            self._show(self.name, event)
-            if event["event"] == "level":
-                continue
+        try:
+            while line := await self.process.stdout.readline():
+                event = json.loads(line)
+                self._show(self.name, event)
+                if event["event"] == "level":
+                    continue
+                async with self._came:
+                    self.events.append(event)
+                    self._came.notify_all()
+        finally:
+            self._ended = True
             async with self._came:
-                self.events.append(event)
                 self._came.notify_all()
 
     def do(self, command: str, **given: object) -> None:
@@ -55,7 +61,10 @@ class Person:
         self._seen = len(self.events)
 
     async def when(self, event: str, seconds: float = PATIENCE, **wanted: object) -> Event:
-        """Return the first event since the mark that has these values; raises StoryError after `seconds`."""
+        """Return the first event since the mark that has these values.
+
+        Raises StoryError after `seconds`, or at once if the process has ended.
+        """
 
         def found() -> Event | None:
             for known in self.events[self._seen :]:
@@ -65,12 +74,13 @@ class Person:
 
         try:
             async with asyncio.timeout(seconds), self._came:
-                await self._came.wait_for(lambda: found() is not None)
+                await self._came.wait_for(lambda: self._ended or found() is not None)
         except TimeoutError:
             what = " ".join([event, *(f"{k}={v}" for k, v in wanted.items())])
             raise StoryError(f"{self.name}: no {what} within {seconds:.0f} s") from None
         result = found()
-        assert result is not None
+        if result is None:
+            raise StoryError(f"the process of {self.name} has ended")
         return result
 
     async def ear(self, folder: Path) -> Ear:
@@ -84,7 +94,7 @@ class Person:
 
 @asynccontextmanager
 async def child(*arguments: str, log: Path, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a process of this Python until left; it is told to stop, and killed if it does not in 5 s."""
+    """Run a process of this Python until left; it is to stop when its stdin ends, or is killed 10 s later."""
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -94,18 +104,19 @@ async def child(*arguments: str, log: Path, **environment: str) -> AsyncIterator
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             env=os.environ | environment,
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends the others in order
         )
         try:
             yield process
         finally:
-            if process.returncode is None:
-                process.terminate()
-                try:
-                    async with asyncio.timeout(5):
-                        await process.wait()
-                except TimeoutError:
-                    process.kill()
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                async with asyncio.timeout(10):
                     await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
 
 
 async def first_line(process: asyncio.subprocess.Process, what: str, log: Path) -> str:

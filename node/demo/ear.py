@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
-from media.measure import correlation, level_dbfs, longest_silence
+from media.audio import FRAME_SAMPLES
+from media.measure import correlation, level_dbfs, longest_silence, timeline
 from media.speech import NAMES, speech
 
 SOUND_DBFS = -50.0
@@ -22,19 +22,7 @@ class Ear:
 
     def stretch(self, start: float, end: float) -> NDArray[np.int16]:
         """Return what was heard between two moments, with silence where nothing came."""
-        inside = (self.times >= start) & (self.times < end)
-        pieces: list[NDArray[np.int16]] = []
-        due = start
-        for at, frame in zip(self.times[inside], self.frames[inside], strict=True):
-            # A frame may come a little late without a hole being heard: the next one makes up for it.
-            if at - due > FRAME_SECONDS:
-                pieces.append(np.zeros(int((at - due) * SAMPLE_RATE), np.int16))
-                due = at
-            pieces.append(frame)
-            due += FRAME_SECONDS
-        if end - due > FRAME_SECONDS:
-            pieces.append(np.zeros(int((end - due) * SAMPLE_RATE), np.int16))
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+        return timeline(self.times, self.frames, start, end)
 
     def first_sound(self, after: float) -> float | None:
         """Return when the first frame with sound came after a moment, in seconds of the clock."""

@@ -19,6 +19,7 @@ from media.devices import Devices
 
 FLOOR_DBFS = -60.0
 WIDTH = 24
+GAPS = ("gap_ms", "silence_at_b_ms", "gap_at_carol_ms")
 DOING = {
     "Connected": "talks",
     "RemoteHold": "is on hold",
@@ -122,7 +123,7 @@ class Stage:
                 Text("ok", "green") if step.ok else Text("wrong", "bold red"),
                 "\n".join(lines),
                 "\n".join(f"{v['level_dbfs']:.0f} dB" for v in heard.values()),
-                _ms(step.figures.get("gap_ms", step.figures.get("silence_at_b_ms"))),
+                _ms(next((step.figures[key] for key in GAPS if key in step.figures), None)),
                 _ms(step.figures.get("set_up_ms")),
             )
         self._console.print(table)
@@ -155,7 +156,12 @@ def _meter(dbfs: float | None) -> Text:
 
 
 def _brief(figures: Mapping[str, Any]) -> str:
-    names = {"set_up_ms": "set-up {} ms", "gap_ms": "gap {} ms", "rang_s": "rang {} s"}
+    names = {
+        "set_up_ms": "set-up {} ms",
+        "gap_ms": "gap {} ms",
+        "gap_at_carol_ms": "gap at Carol {} ms",
+        "rang_s": "rang {} s",
+    }
     return " · ".join(text.format(figures[key]) for key, text in names.items() if key in figures)
 
 

@@ -1,6 +1,7 @@
 """The voicemail service: an ordinary node with a script instead of a person (spec §6)."""
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Sequence
@@ -33,11 +34,14 @@ from signaling.reasons import INVALID_TOKEN, NETWORK
 log = logging.getLogger("callnode.voicemail")
 
 PEAKS = 200
+ENDING_SECONDS = 5.0
 FILING_SECONDS = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=60.0)
 _UNREACHABLE = (aiohttp.ClientError, OSError, TimeoutError)
 # Asking again does not help; the message stays, and the next start asks once more.
 _REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+# The hub's word on an owner it does not know; any other 404 may come from what stands before the hub.
+_NO_OWNER = {"error": {"code": "NotFound", "message": "there is nothing of yours here"}}
 
 
 class Envelope(Struct, frozen=True):
@@ -76,9 +80,9 @@ class VoicemailService:
     async def serve(self, ready: Callable[[], None] | None = None) -> None:
         """Serve until cancelled; `ready` is called once calls are answered.
 
-        Cancelled, it ends its calls and files what they said, for at most 5 s; what is left is filed at the
-        next start. Raises CallingError: 495/4507 when the hub does not accept the token, 410/3100 if the hub
-        cannot be reached at first; OSError if `data` cannot be written, or another service uses it.
+        Cancelled, it ends its calls, and files what they said, for at most 5 s each; what is left is filed at
+        the next start. Raises CallingError: 495/4507 when the hub does not accept the token, 410/3100 if the
+        hub cannot be reached at first; OSError if `data` cannot be written, or another service uses it.
         """
         await asyncio.to_thread(speech, "greeting")  # decoded once, before anyone calls
         outbox = await asyncio.to_thread(Outbox, self._folder)
@@ -89,7 +93,8 @@ class VoicemailService:
                         self._filing.spawn(self._file(note, outbox, http))
                     await self._answer(outbox, http, ready)
                 finally:
-                    await self._deposits.wait()
+                    await self._deposits.wait(ENDING_SECONDS)
+                    await self._deposits.close()
                     await self._filing.wait(FILING_SECONDS)
                     await self._filing.close()
         finally:
@@ -175,9 +180,17 @@ class VoicemailService:
         url = f"{hub}/v1/mailboxes/{quote(note.owner, safe='')}/messages/{note.id}"
         headers = {"Authorization": f"Bearer {token.token}"}
         async with http.put(url, data=form, headers=headers) as response:
-            if not response.ok and response.status not in _REFUSALS | {HTTPStatus.NOT_FOUND}:
+            said = await response.text(errors="replace")
+            final = response.ok or response.status in _REFUSALS
+            if not final and not (response.status == HTTPStatus.NOT_FOUND and _says_no_owner(said)):
                 raise aiohttp.ClientError(f"HTTP {response.status}")
-            return response.status, await response.text()
+            return response.status, said
+
+
+def _says_no_owner(said: str) -> bool:
+    with contextlib.suppress(msgspec.DecodeError):
+        return bool(msgspec.json.decode(said) == _NO_OWNER)
+    return False
 
 
 def _party(info: CallerInfo) -> Party:

@@ -204,7 +204,7 @@ export interface Error {
   seq?: number;
 }
 
-/** Close the session for good: token invalid, user deleted, or hub stopping. */
+/** Close the session for good: token invalid or user deleted. */
 export interface SessionEnd {
   type: "session.end";
   reason: Reason;

@@ -29,6 +29,7 @@ from media.orders import (
     MakeOffer,
     OfferReady,
 )
+from media.sink import NumpySink
 
 SETUPS = 12
 ONSETS = 10
@@ -45,6 +46,7 @@ class Beeper:
 
     def __init__(self) -> None:
         self.handed_over = 0.0
+        self.steady = False  # whether the tone never ends
         self._due = False
         phase = 2 * np.pi * 1000 * np.arange(FRAME_SAMPLES) / SAMPLE_RATE
         self._beep: Frame = (12_000 * np.sin(phase)).astype(np.int16)
@@ -53,7 +55,7 @@ class Beeper:
         self._due = True
 
     def read(self) -> Frame:
-        if not self._due:
+        if not self._due and not self.steady:
             return SILENCE
         self._due = False
         self.handed_over = time.perf_counter()
@@ -64,16 +66,19 @@ class Beeper:
 
 
 class Ear:
-    """Know when the first loud sample is due to be played."""
+    """Know when the first loud sample is due to be played, and keep what is heard if there is where."""
 
     def __init__(self) -> None:
         self.frames = 0
         self.first = asyncio.Event()
+        self.heard: NumpySink | None = None
         self.onset: asyncio.Future[float] | None = None
 
     def write(self, frame: Frame) -> None:
         self.frames += 1
         self.first.set()
+        if self.heard is not None:
+            self.heard.write(frame)
         if self.onset is not None and not self.onset.done():
             loud = np.flatnonzero(np.abs(frame) > 3000)
             if len(loud):
@@ -139,9 +144,9 @@ class _StockTrack(AudioStreamTrack):
 
 
 @asynccontextmanager
-async def aiortc_call() -> AsyncIterator[Call]:
+async def aiortc_call(call: Call | None = None) -> AsyncIterator[Call]:
     """Open a call between two peer connections as aiortc's examples do, without any server."""
-    call = Call()
+    call = call or Call()
     a, b = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
     listening: list[asyncio.Task[None]] = []
 

@@ -1,6 +1,7 @@
 """Two or more engines that exchange descriptions by hand, with tones to say and sinks that remember."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
@@ -250,3 +251,12 @@ def lossy(monkeypatch: pytest.MonkeyPatch, tamper: Callable[[bytes], list[tuple[
                 await send(self, packet, addr)
 
     monkeypatch.setattr(StunProtocol, "send_data", send_data)
+
+
+def hostile_packet(good: bytes, chance: random.Random) -> bytes:
+    """Return what a hostile peer may send in the place of a good Opus packet."""
+    spoilt = bytearray(good)
+    spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
+    no_frames = bytes((chance.randrange(256) | 3, chance.randrange(4) << 6))  # code 3, RFC 6716 §3.2.5
+    choices = (b"\xfb\x00", no_frames, b"", b"\xff", good[: chance.randrange(len(good))], bytes(spoilt))
+    return chance.choice((*choices, chance.randbytes(chance.randrange(1, 200))))

@@ -9,7 +9,8 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from media.measure import correlation, level_dbfs
+from media.audio import FRAME_SECONDS, Frame
+from media.measure import correlation, level_dbfs, longest_silence, timeline
 from media.sink import NumpySink
 from media.source import NumpySource, ToneSource
 from media.speech import speech
@@ -37,13 +38,14 @@ class Person:
 
     name: str
     agent: CallAgent
+    voice: NDArray[np.int16]
     ear: NumpySink = field(default_factory=NumpySink)
     rings: asyncio.Queue[IncomingCall] = field(default_factory=asyncio.Queue)
 
     def audio(self) -> AudioOptions:
         """Return this person's voice and a fresh ear, for a new call."""
         self.ear = NumpySink()
-        return AudioOptions(source=NumpySource(SENTENCES[self.name], loop=True), sink=self.ear)
+        return AudioOptions(source=NumpySource(self.voice, loop=True), sink=self.ear)
 
     def dial(self, whom: str) -> Call:
         return self.agent.start_call([whom], StartCallOptions(self.audio()))
@@ -55,22 +57,33 @@ class Person:
 
     async def hears(self, whom: str, seconds: float = 2.0) -> None:
         """Assert that from now on this person hears another, and nobody else, at full level."""
-        start = time.monotonic()
-        heard = await self.listen(start, seconds)
+        frames = await self.listen(time.monotonic(), seconds)
+        heard = np.concatenate([frame for _, frame in frames])
         # In a thread: whoever listens must not keep the others from speaking.
         score = {n: await asyncio.to_thread(correlation, heard, said) for n, said in SENTENCES.items()}
         assert score[whom] > 0.8, (self.name, whom, score)
         assert all(value < 0.5 for name, value in score.items() if name != whom), (self.name, whom, score)
         assert abs(level_dbfs(heard) - level_dbfs(SENTENCES[whom])) < 4
 
-    async def listen(self, start: float, seconds: float) -> NDArray[np.int16]:
-        """Return the next seconds of sound at this person's ear."""
+    async def hears_nothing(self, seconds: float = 0.5) -> None:
+        """Assert that, once what is on its way has come, frames come to this ear without any sound."""
+        frames = await self.listen(time.monotonic() + 0.3, seconds)
+        assert len(frames) > 0.8 * seconds / FRAME_SECONDS, (self.name, len(frames))
+        level = level_dbfs(np.concatenate([frame for _, frame in frames]))
+        assert level < -60, (self.name, level)
+
+    async def silence(self, start: float, end: float) -> float:
+        """Return the longest time, in seconds, without sound at this person's ear between two moments."""
+        times, frames = zip(*await self.listen(start, end - start), strict=True)
+        return longest_silence(timeline(times, frames, start, end))
+
+    async def listen(self, start: float, seconds: float) -> list[tuple[float, Frame]]:
+        """Return the frames, with their times, of the seconds from a moment on, once they are over."""
+        end = start + seconds
         async with asyncio.timeout(PATIENCE):
-            while True:
-                frames = [f for at, f in self.ear.frames if at >= start]
-                if len(frames) * 0.02 >= seconds:
-                    return np.concatenate(frames)
+            while not (frames := self.ear.frames) or frames[-1][0] < end:
                 await asyncio.sleep(0.05)
+        return [(at, frame) for at, frame in frames if start <= at < end]
 
 
 class People:
@@ -87,7 +100,7 @@ class People:
         agent = await client.create_call_agent(
             CommunicationTokenCredential(token), display_name=name.title(), **options
         )
-        person = Person(name, agent)
+        person = Person(name, agent, SENTENCES[name])
         agent.on("incoming_call", lambda event: person.rings.put_nowait(event.incoming_call))
         return person
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aiortc import RTCPeerConnection
 
-from media import peer
+from media import engine, peer
 from media.audio import FRAME_SAMPLES, Frame, level_dbfs
+from media.opus import Encoder
 from media.orders import (
     AnswerReady,
     AnswerReoffer,
@@ -27,15 +29,18 @@ from media.orders import (
     Order,
     SetHold,
 )
+from media.peer import Peer
 from tests.e2e.media_pair import (
     A_TONE,
     B_TONE,
     C_TONE,
+    DEADLINE,
     LOUD,
     Make,
     Memory,
     Tone,
     hears,
+    hostile_packet,
     lossy,
     open_stations,
     pair,
@@ -198,6 +203,38 @@ async def test_duplicates_and_disorder_are_repaired(
     assert tone_dbfs(sound[-24_000:], B_TONE) > LOUD - 3
 
 
+async def test_hostile_packets_end_no_call(
+    stations: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    _, b, at_a, at_b = await pair(stations)
+    encode, chance = Encoder.encode, random.Random(seed)
+    monkeypatch.setattr(Encoder, "encode", lambda *of: hostile_packet(encode(*of), chance))
+    await at_a.more(2.0)
+    await at_b.more(0.5)
+    monkeypatch.setattr(Encoder, "encode", encode)
+    await hears(at_a, only=B_TONE, others=(A_TONE,))
+    await hears(at_b, only=A_TONE, others=(B_TONE,))
+    monkeypatch.setattr(Encoder, "encode", lambda *of: b"\xfb\x00")
+    await at_b.more(0.3)
+    b.engine.carry_out(Close("ab"))
+    await b.news(Closed, "ab")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_call_closes_whatever_its_last_sound_does(
+    stations: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: Peer) -> None:
+        raise RuntimeError("unforeseen")
+
+    a, _, at_a, _ = await pair(stations)
+    monkeypatch.setattr(Peer, "finish", refuse)
+    a.engine.carry_out(Close("ab"))
+    await a.news(Closed, "ab")
+    assert at_a.closed == 1
+    assert "unforeseen" in caplog.text
+
+
 async def test_what_cannot_be_done_fails_with_a_word(
     stations: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -280,6 +317,50 @@ async def test_closing_at_any_stage_leaves_nothing(stations: Make, stage: str) -
     await a.engine.close()
     await b.engine.close()
     assert resources() == (tasks, threads, files)
+
+
+async def test_closing_does_not_wait_for_an_order_that_hangs(
+    stations: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(self: Peer) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    before = resources()
+    monkeypatch.setattr(Peer, "offer", hang)
+    monkeypatch.setattr(engine, "ORDER_SECONDS", 0.2)
+    a = stations("a")
+    a.engine.carry_out(MakeOffer("ab"))
+    failed = await a.news(Failed, "ab")
+    assert isinstance(failed, Failed)
+    assert "TimeoutError" in failed.what
+    a.engine.carry_out(MakeOffer("cd"))
+    await asyncio.wait_for(a.engine.close(), DEADLINE)
+    for call_id in ("ab", "cd"):
+        assert a.told(Closed, call_id)
+    assert resources() == before
+
+
+async def test_a_connection_that_does_not_close_holds_nobody_up(
+    stations: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hung: list[RTCPeerConnection] = []
+
+    async def hang(self: RTCPeerConnection) -> None:
+        hung.append(self)
+        await asyncio.Event().wait()
+
+    a, _, at_a, _ = await pair(stations)
+    close = RTCPeerConnection.close
+    monkeypatch.setattr(RTCPeerConnection, "close", hang)
+    monkeypatch.setattr(engine, "ORDER_SECONDS", 0.2)
+    await asyncio.wait_for(a.engine.close(), DEADLINE)
+    monkeypatch.undo()
+    assert a.told(Closed, "ab")
+    assert not a.told(Failed, "ab")
+    assert at_a.closed == 1
+    assert "Close: TimeoutError" in caplog.text
+    await close(hung[0])
 
 
 async def test_twenty_calls_leave_nothing(stations: Make) -> None:

@@ -169,3 +169,21 @@ async def test_an_offer_without_opus_fails(stations: Make) -> None:
     failed = await b.news(Failed, "ab")
     assert isinstance(failed, Failed)
     assert "Opus" in failed.what
+
+
+async def test_descriptions_without_a_fingerprint_fail(stations: Make) -> None:
+    def spoilt(sdp: str) -> str:
+        return "\r\n".join(line for line in sdp.splitlines() if "fingerprint" not in line) + "\r\n"
+
+    a, b = stations("a"), stations("b")
+    a.engine.carry_out(MakeOffer("ab"))
+    offer = await a.news(OfferReady, "ab")
+    assert isinstance(offer, OfferReady)
+    b.engine.carry_out(MakeAnswer("other", spoilt(offer.sdp)))
+    b.engine.carry_out(MakeAnswer("ab", offer.sdp))
+    answer = await b.news(AnswerReady, "ab")
+    assert isinstance(answer, AnswerReady)
+    a.engine.carry_out(ApplyAnswer("ab", spoilt(answer.sdp)))
+    for failed in (await a.news(Failed, "ab"), await b.news(Failed, "other")):
+        assert isinstance(failed, Failed)
+        assert "fingerprint" in failed.what

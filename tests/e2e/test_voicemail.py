@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import numpy as np
 import pytest
+from aiohttp import web
 from numpy.typing import NDArray
 from yarl import URL
 
@@ -30,10 +31,11 @@ from node import (
     TransferState,
     link,
 )
+from node.runtime import Runtime
 from node.voicemail import Limits, Mailbox, Message, VoicemailService
 from signaling.config import load_config
 from signaling.mailbox import MailboxApi
-from signaling.reasons import OFFLINE
+from signaling.reasons import OFFLINE, Reason
 from signaling.server import HubServer
 from tests.e2e.people import PATIENCE, People, Person, eventually, until
 
@@ -383,6 +385,32 @@ async def test_a_hub_that_does_not_take_a_message_gets_it_later(
         await eventually(lambda: files(tmp_path) == [])
 
 
+async def test_only_the_hub_can_say_that_an_owner_is_gone(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await people.join("bob")
+    raw_id, _ = await people.client.token("alice")
+    asked = asyncio.Semaphore(0)
+
+    async def fails(*_: object) -> None:
+        asked.release()
+        raise web.HTTPNotFound  # as what stands before a hub answers
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MailboxApi, "_receive", fails)
+        async with voicemail(people, tmp_path):
+            caller = dial(bob, "alice")
+            await caller.say(SENTENCES["bob"][: 2 * SAMPLE_RATE])
+            await caller.call.hang_up()
+            async with asyncio.timeout(PATIENCE):
+                await asked.acquire()
+                await asked.acquire()
+        assert files(tmp_path) == ["json", "ogg"]
+    assert (await people.client.admin("DELETE", f"/identities/{raw_id}?api-version=2023-10-01")).status == 204
+    async with voicemail(people, tmp_path):
+        await eventually(lambda: files(tmp_path) == [])
+
+
 async def test_voicemail_is_not_handed_on(people: People, tmp_path: Path) -> None:
     async with voicemail(people, tmp_path):
         bob, carol = await people.join("bob"), await people.join("carol")
@@ -403,16 +431,25 @@ async def test_a_folder_has_one_service(people: People, tmp_path: Path) -> None:
 
 
 async def test_the_service_answers_again_after_the_hub_was_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "GIVE_UP_SECONDS", 0.1)
+    lost = asyncio.Event()
+    was_closed = Runtime.closed
+
+    def closed(runtime: Runtime, reason: Reason) -> None:
+        was_closed(runtime, reason)
+        lost.set()
+
+    monkeypatch.setattr(Runtime, "closed", closed)
     first = HubServer(load_config(tmp_path / "hub", environ={}))
     async with aiohttp.ClientSession() as http, AsyncExitStack() as stack:
         await first.__aenter__()
         port = URL(first.url).port or 0
         await stack.enter_async_context(voicemail(People(first, http), tmp_path))
         await first.__aexit__(None, None, None)
-        await eventually(lambda: "cannot be reached" in caplog.text)
+        async with asyncio.timeout(PATIENCE):
+            await lost.wait()
         second = HubServer(load_config(tmp_path / "hub", port=port, environ={}))
         people = People(await stack.enter_async_context(second), http)
         stack.push_async_callback(people.close)

@@ -11,6 +11,8 @@ pytestmark = pytest.mark.shell
 KEY = b"k" * 32
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "http://hub:80/identities/8%3Aacs%3Ax?api-version=2023-10-01"
+FAR = "Mon, 01 Jan 2024 00:00:00 +99999999999999"
+EARLY = "Mon, 01 Jan 0001 00:00:00 +2359"
 TARGET = "/identities/8%3Aacs%3Ax?api-version=2023-10-01"
 
 
@@ -42,6 +44,10 @@ def test_unquoted_target_is_verified_as_asynchronous_sdks_sign_it() -> None:
         ("five minutes", "POST", TARGET, signed(), b"{}", KEY, NOW - timedelta(minutes=6)),
         ("must be a date", "POST", TARGET, signed(**{"x-ms-date": "now"}), b"{}", KEY, NOW),
         ("must be a date", "POST", TARGET, signed(**{"x-ms-date": ""}), b"{}", KEY, NOW),
+        ("must be a date", "POST", TARGET, signed(**{"x-ms-date": FAR}), b"{}", KEY, NOW),
+        ("five minutes", "POST", TARGET, signed(**{"x-ms-date": EARLY}), b"{}", KEY, NOW),
+        ("hash of the body", "POST", TARGET, signed(**{"x-ms-content-sha256": "\udcff"}), b"{}", KEY, NOW),
+        ("signature does not fit", "POST", TARGET, signed(Host="\udcff"), b"{}", KEY, NOW),
         ("sign the request", "POST", TARGET, signed(Authorization=""), b"{}", KEY, NOW),
         ("sign the request", "POST", TARGET, signed(Authorization="Bearer x"), b"{}", KEY, NOW),
     ],
@@ -60,6 +66,7 @@ def test_bearer() -> None:
         {"Authorization": "Bearer"},
         {"Authorization": "Bearer "},
         {"Authorization": "Basic x"},
+        {"Authorization": "Bearer \udcff"},
     ):
         with pytest.raises(UnauthorizedError):
             bearer(given)

@@ -293,3 +293,38 @@ async def test_up_that_cannot_start(hub: HubServer, tmp_path: Path) -> None:
     failed = await result("up", "--port", hub.url.rpartition(":")[2], "--data", tmp_path)
     assert (failed.code, failed.out) == (1, "")
     assert "--port" in failed.err and "Traceback" not in failed.err
+
+
+async def test_the_demo_says_first_that_it_cannot_write_its_figures(tmp_path: Path) -> None:
+    said = one_line(await result("demo", "--json", tmp_path / "nowhere" / "demo.json"), 2)
+    assert "nowhere" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_demo_that_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    async with callnode("demo", "--json", tmp_path / "demo.json", TMPDIR=str(tmp_path)) as demo:
+        assert demo.process.stderr is not None
+        async with asyncio.timeout(PATIENCE):
+            while b"come online" not in await demo.process.stderr.readline():
+                pass
+        others = children(demo.process.pid)
+        demo.tell(number)
+        ended = await demo.end()
+    assert len(others) >= 2
+    if number is signal.SIGTERM:
+        assert ended.code == 130 and json.loads((tmp_path / "demo.json").read_bytes()) == []
+    async with asyncio.timeout(PATIENCE):
+        while any(map(runs, others)):
+            await asyncio.sleep(0.05)
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def runs(pid: str) -> bool:
+    """Tell whether a process is there, and is no mere zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

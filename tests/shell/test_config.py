@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from signaling.config import Config, ConfigError, access_key, connection_string, load_config, publish
+from signaling.config import (
+    Config,
+    ConfigError,
+    access_key,
+    connection_string,
+    hub_url,
+    load_config,
+    publish,
+)
+from signaling.server import HubServer
 
 pytestmark = pytest.mark.shell
 
@@ -79,3 +88,13 @@ def test_connection_string(tmp_path: Path) -> None:
     assert connection_string(tmp_path, {"CALLNODE_ACCESS_KEY": KEY}).endswith(f";accesskey={KEY}")
     key = access_key(tmp_path, {})
     assert connection_string(tmp_path, {}) == f"endpoint=http://127.0.0.1:8080/;accesskey={key}"
+
+
+async def test_a_folder_has_one_hub(tmp_path: Path) -> None:
+    config = load_config(tmp_path, environ={})
+    async with HubServer(config) as first:
+        with pytest.raises(ConfigError, match="another hub uses"):
+            await HubServer(load_config(tmp_path, environ={})).start()
+        assert hub_url(tmp_path) == first.url
+    async with HubServer(config):
+        pass

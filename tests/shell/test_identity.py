@@ -34,7 +34,7 @@ class PlainHttp(SansIOHTTPPolicy[Any, Any]):
 
 def official(hub: HubServer) -> CommunicationIdentityClient:
     endpoint, _, key = hub.connection_string.removeprefix("endpoint=").partition(";accesskey=")
-    return CommunicationIdentityClient(endpoint.rstrip("/"), AzureKeyCredential(key), retry_total=0)
+    return CommunicationIdentityClient(endpoint, AzureKeyCredential(key), retry_total=0)
 
 
 async def run(work: Callable[[], T]) -> T:

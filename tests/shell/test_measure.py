@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from media import measure
-from media.audio import FRAME_SAMPLES, SAMPLE_RATE
+from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from media.source import ToneSource
 from media.speech import speech
 
@@ -122,6 +122,18 @@ def test_a_hole_is_measured_where_it_is_looked_for() -> None:
     assert measure.longest_silence(sound, within=(1.2, 2.8)) < 0.045
     assert measure.longest_silence(np.zeros(SAMPLE_RATE, np.int16)) == pytest.approx(1.0, abs=0.001)
     assert measure.longest_silence(sound, within=(9.0, 10.0)) == measure.longest_silence(sound[:5]) == 0.0
+
+
+def test_time_without_frames_is_silence() -> None:
+    tone, step = ToneSource(440.0), FRAME_SECONDS
+    heard = [(7 + i * step, tone.read()) for i in range(200) if not 50 <= i < 100]
+    times, frames = zip(*heard, strict=True)
+    for start, end, silence in ((7.0, 11.0, 1.0), (7.0, 8.5, 0.5), (8.5, 10.0, 0.5), (8.2, 8.8, 0.6)):
+        whole = measure.timeline(times, frames, start, end)
+        assert len(whole) / SAMPLE_RATE == pytest.approx(end - start, abs=step)
+        assert measure.longest_silence(whole) == pytest.approx(silence, abs=0.04)
+    late = [at + 0.9 * step * (i % 2) for i, at in enumerate(times[:50])]
+    assert measure.longest_silence(measure.timeline(late, frames[:50], 7.0, 8.0)) == 0.0
 
 
 def test_the_first_sound_is_found() -> None:

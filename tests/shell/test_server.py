@@ -7,11 +7,12 @@ import time
 import aiohttp
 import pytest
 
+from signaling import hub as hub_module
 from signaling.config import Config, connection_string, load_config
-from signaling.hub import Hub, Input, Output, Received
+from signaling.hub import Hub, Input, Output, Received, Tick
 from signaling.messages import CallUp, Error, Ping, Pong, Resume
 from signaling.reasons import INTERNAL
-from signaling.server import HubServer, serve
+from signaling.server import REPAIR_SECONDS, HubServer, serve
 from tests.shell.hub_client import Client
 
 pytestmark = pytest.mark.shell
@@ -87,3 +88,23 @@ async def test_a_bug_of_ours_is_told_logged_and_survived(
     assert "the hub failed on Received" in caplog.text
     await agent.say(Ping(), seq=0)
     await agent.expect(Pong(ack=1))
+
+
+async def test_a_bug_at_a_deadline_does_not_spin(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[float] = []
+    twice = asyncio.Event()
+    handle = Hub.handle
+
+    def broken(self: Hub, what: Input, now: float) -> list[Output]:
+        if isinstance(what, Tick):
+            ticks.append(now)
+            if len(ticks) == 2:
+                twice.set()
+            raise ZeroDivisionError
+        return handle(self, what, now)
+
+    monkeypatch.setattr(hub_module, "GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(Hub, "handle", broken)
+    (await client.join((await client.token("alice"))[1])).vanish()
+    await asyncio.wait_for(twice.wait(), 10)
+    assert ticks[1] - ticks[0] >= REPAIR_SECONDS

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling import agents, hub, sessions
+from signaling import agents, calls, hub, sessions
 from signaling.config import Config
 from signaling.messages import (
     MAX_FRAME,
@@ -104,7 +104,7 @@ async def test_origins(client: Client, hub: HubServer) -> None:
         agent = await client.socket(headers=headers)
         await agent.say(Hello(token), seq=0)
         assert isinstance(await agent.hear(), Welcome)
-    for origin in ("http://evil.example", "null"):
+    for origin in ("http://evil.example", "null", "http://["):
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await client.socket(headers={"Origin": origin})
         assert caught.value.status == 403
@@ -325,19 +325,28 @@ async def test_too_large_a_frame_closes_and_the_session_goes_on(client: Client) 
     assert (await client.join(token, resume=resume_of(agent, 1))).welcome.resumed
 
 
-async def test_too_many_messages_close_and_the_session_goes_on(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+async def test_too_many_messages_of_a_user_close_and_the_session_goes_on(
+    config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agents, "MESSAGES_PER_SECOND", 0.0)
     monkeypatch.setattr(agents, "MESSAGES_AT_ONCE", 5.0)
-    _, token = await client.token("alice")
-    agent = await client.join(token)
-    for _ in range(6):
+    async with HubServer(config) as server, aiohttp.ClientSession() as http:
+        client = Client(server, http)
+        _, token = await client.token("alice")
+        bob = await client.join((await client.token("bob"))[1])
+        first, agent = await client.join(token), await client.join(token)
+        for each, pings in ((first, 3), (agent, 2)):
+            for _ in range(pings):
+                await each.say(Ping(), seq=0)
+                await each.expect(Pong())
         await agent.say(Ping(), seq=0)
-    for _ in range(5):
-        await agent.expect(Pong())
-    await refused(agent, "Too many", 4429)
-    assert (await client.join(token, resume=resume_of(agent, 1))).welcome.resumed
+        await refused(agent, "Too many", 4429)
+        again = await client.join(token, resume=resume_of(agent, 1))
+        assert again.welcome.resumed
+        await again.say(Ping(), seq=0)
+        await refused(again, "Too many", 4429)
+        await bob.say(Ping(), seq=0)
+        await bob.expect(Pong())
 
 
 async def test_limits_of_connections(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +365,25 @@ async def test_limits_of_connections(client: Client, monkeypatch: pytest.MonkeyP
     await bob.expect(Pong())
 
 
+async def test_lost_sessions_count_and_the_one_lost_first_makes_room(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents, "CONNECTIONS_PER_USER", 3)
+    raw_id, token = await client.token("alice")
+    mine = [await client.join(token) for _ in range(3)]
+    for agent in (mine[1], mine[0]):
+        agent.vanish()
+        held = client.hub._core.hub.presence.graces
+        while agent.welcome.session not in held:
+            await client.call("GET", "/health")
+    await client.join(token)
+    assert len(list(client.hub._core.sessions.of(raw_id))) == 3
+    assert (await client.join(token, resume=resume_of(mine[0], 1))).welcome.resumed
+    late = await client.socket()
+    await late.say(Hello(token, resume=resume_of(mine[1], 1)), seq=0)
+    await refused(late, "Too many connections", 4429)
+
+
 async def test_limit_of_an_address(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents, "CONNECTIONS_PER_ADDRESS", 2)
     async with HubServer(config) as server, aiohttp.ClientSession() as http:
@@ -368,9 +396,44 @@ async def test_limit_of_an_address(config: Config, monkeypatch: pytest.MonkeyPat
         await client.join((await client.token("alice"))[1])
 
 
-async def test_a_slow_reader_holds_nobody_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_strangers_that_ring_cannot_end_the_calls_of_somebody_who_is_away(client: Client) -> None:
+    _, token = await client.token("bob")
+    alice, bob = await client.join((await client.token("alice"))[1]), await client.join(token)
+    await alice.say(CallPlace("c1", "bob", "v=0"))
+    assert isinstance(await bob.hear(), CallIncoming)
+    await bob.say(CallAnswer("c1", "v=0"))
+    assert isinstance(await alice.hear(), CallAnswered)
+    strangers = [await client.join((await client.token(f"mallory{number}"))[1]) for number in range(6)]
+    for number, stranger in enumerate(strangers):
+        for call in range(3):
+            await stranger.say(CallPlace(f"evil-{number}-{call}", "bob", "v=0"))
+        await stranger.say(Ping(), seq=0)
+        while not isinstance(await stranger.hear(), Pong):
+            pass
+    bob.vanish()
+    for number, stranger in enumerate(strangers):
+        for step in range(150):
+            await stranger.say(CallCandidate(f"evil-{number}-{step % 3}", Candidate("x")))
+        await stranger.say(Ping(), seq=0)
+        while not isinstance(await stranger.hear(), Pong):
+            pass
+    back = await client.join(token, resume=resume_of(bob, 2))
+    assert back.welcome.resumed
+    await alice.say(CallEnd("c1"))
+    while not isinstance(heard := await back.hear(), CallEnded) or heard.call_id != "c1":
+        pass
+
+
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let agents send as much as they like."""
     monkeypatch.setattr(agents, "MESSAGES_PER_SECOND", 1e9)
     monkeypatch.setattr(agents, "MESSAGES_AT_ONCE", 1e9)
+    monkeypatch.setattr(calls, "RELAYED_AT_ONCE", 1e9)
+
+
+@pytest.mark.usefixtures("unlimited")
+async def test_a_slow_reader_holds_nobody_up(client: Client) -> None:
     _, token = await client.token("bob")
     alice = await client.join((await client.token("alice"))[1])
     bob = await client.join(token)

@@ -1,5 +1,6 @@
 """The hub's calls: who rings, who answered, which leg ends with which reason, and when."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,11 @@ from msgspec.structs import replace
 
 from signaling.calls import (
     MAX_EARLY_CANDIDATES,
+    MAX_RINGING,
     MEDIA_SECONDS,
     PICKUP_SECONDS,
-    REFUSALS,
+    RELAYED_AT_ONCE,
+    RELAYED_PER_SECOND,
     Call,
     CallRecord,
     Calls,
@@ -94,12 +97,12 @@ class Exchange:
         user = User(f"8:acs:{name}", name, name.title(), (), settings)
         self.directory.put(user)
         for device in devices:
-            self.presence.sessions[device] = Session(as_party(user), frozenset({"voip"}))
+            self.presence.put(device, Session(as_party(user), frozenset({"voip"})))
         return user
 
     def voicemail(self, session: str) -> None:
         party = Party(f"8:acs:{session}", name=session)
-        self.presence.sessions[session] = Session(party, frozenset({"voip", "voicemail"}))
+        self.presence.put(session, Session(party, frozenset({"voip", "voicemail"})))
 
     def call(self, callee: User, call_id: str = "c1", **fields: Any) -> Call:
         ann = self.directory.users["8:acs:ann"]
@@ -419,8 +422,41 @@ def test_a_refusal_without_a_service_to_send_it_to(x: Exchange) -> None:
     assert x.refuse("b", DECLINED) == [("a", CallEnded("c1", DECLINED))]
 
 
-def test_causes_of_a_ringing_device() -> None:
-    assert REFUSALS == {"declined": DECLINED, "busy": BUSY, "hangup": DECLINED, "failed": OFFLINE}
+def test_a_person_at_whom_many_calls_ring_is_busy(x: Exchange) -> None:
+    x.voicemail("vm")
+    bob, eve = x.user("bob", "b"), x.user("eve", "e", busy=ToPerson("bob"))
+    for number in range(MAX_RINGING):
+        x.place(bob, f"r{number}")
+    assert x.place(bob) == [("a", CallEnded("c1", BUSY))]
+    for number in range(MAX_RINGING):
+        x.place(eve, f"e{number}")
+    assert x.place(eve) == [("a", CallEnded("c1", BUSY))], "nor can it be forwarded to who is busy"
+    x.user("bob", "b", busy=ToVoicemail())
+    assert x.place(x.directory.users["8:acs:bob"])[-1][0] == "vm"
+    x.answer("b", call_id="r0")
+    assert x.place(bob, "again")[-1][0] == "b", "a call that is answered rings no more"
+
+
+def test_calls_that_are_not_up_are_pending_for_their_caller(x: Exchange) -> None:
+    bob = x.user("bob", "b")
+    for call_id in ("c1", "c2"):
+        x.place(bob, call_id)
+    assert (x.calls.pending("8:acs:ann"), x.calls.pending("8:acs:bob")) == (2, 0)
+    x.answer("b")
+    for session in ("a", "b"):
+        x.calls.hear(x.now(), session, 2.0)
+    assert x.calls.pending("8:acs:ann") == 1
+
+
+def test_what_one_end_may_send_to_the_other_is_limited(x: Exchange) -> None:
+    def sent(session: str, at: float) -> int:
+        return next(n for n in itertools.count() if not x.calls.may_relay(x.now(), session, at))
+
+    x.place(x.user("bob", "b"))
+    assert (sent("a", 0.0), sent("b", 0.0)) == (RELAYED_AT_ONCE, RELAYED_AT_ONCE)
+    assert sent("a", 50.0) == 0, "while it rings nothing is given back"
+    x.answer("b", 50.0)
+    assert sent("a", 60.0) == 60 * RELAYED_PER_SECOND
 
 
 # --- ending

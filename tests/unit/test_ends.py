@@ -1,4 +1,4 @@
-"""The ends of a call: whose sound, when silence, and joins that do not click."""
+"""The ends of a call: whose sound, when silence, joins that do not click, and faults that stay here."""
 
 import numpy as np
 import pytest
@@ -93,3 +93,49 @@ def test_the_same_end_again_is_not_closed() -> None:
     ends.close()
     ends.close()
     assert both.closed == 2
+
+
+class Broken(Constant):
+    """Fail at everything."""
+
+    def read(self) -> Frame:
+        raise OSError("the device is gone")
+
+    def write(self, frame: Frame) -> None:
+        raise OSError("the disk is full")
+
+    def close(self) -> None:
+        super().close()
+        raise OSError("not even that")
+
+
+class Short(Constant):
+    def read(self) -> Frame:
+        return super().read()[:-1]
+
+
+@pytest.mark.parametrize("source", [Broken(), Short()])
+def test_a_faulty_source_is_let_go_and_silence_takes_over(
+    source: Constant, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends = Ends()
+    ends.set_source(Constant())
+    said = [ends.read()]
+    ends.set_source(source)
+    said += [ends.read(), ends.read()]
+    assert [frame[-1] for frame in said] == [20_000, 0, 0]
+    assert steps(said) <= MAX_STEP
+    assert (ends.source, source.closed) == (None, 1)
+    assert caplog.text.count("replaced by silence") == 1
+
+
+def test_a_faulty_sink_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
+    ends, sink, good = Ends(), Broken(), Constant()
+    ends.set_sink(sink)
+    for _ in range(2):
+        ends.write(SILENCE)
+    assert (ends.sink, sink.closed) == (None, 1)
+    assert caplog.text.count("replaced by none") == caplog.text.count("failed to close") == 1
+    ends.set_sink(good)
+    ends.write(good.read())
+    assert good.heard[0][-1] == 20_000

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from node import exchange
 from node.exchange import Cut, Dial, Hold, Input, Mute, Output
-from signaling.reasons import HUB_CLOSED, NETWORK
+from signaling.reasons import INTERNAL, NETWORK
 
 pytestmark = pytest.mark.unit
 
@@ -32,4 +32,4 @@ def test_values_are_compared_by_content_and_cannot_be_changed() -> None:
 def test_what_is_left_out_changes_nothing() -> None:
     assert (Dial("c1", "bob").custom_context, Dial("c1", "bob").muted) == (None, False)
     assert (Mute("c1").outgoing, Mute("c1").incoming) == (None, None)
-    assert (Cut().reason, Cut(HUB_CLOSED).reason) == (NETWORK, HUB_CLOSED)
+    assert (Cut().reason, Cut(INTERNAL).reason) == (NETWORK, INTERNAL)

@@ -4,7 +4,19 @@ from typing import Literal
 
 import pytest
 
-from signaling.hub import GRACE_SECONDS, MAX_CALLS, Back, Input, Joined, Left, Lost, Tick, UserRemoved
+from signaling.calls import RELAYED_AT_ONCE
+from signaling.hub import (
+    GRACE_SECONDS,
+    MAX_CALLS,
+    MAX_PENDING,
+    Back,
+    Input,
+    Joined,
+    Left,
+    Lost,
+    Tick,
+    UserRemoved,
+)
 from signaling.messages import (
     Bye,
     CallAnswer,
@@ -48,6 +60,7 @@ from signaling.reasons import (
     NO_MEDIA,
     NOT_PERMITTED,
     OFFLINE,
+    SETUP_FAILED,
     TARGET_CALL_GONE,
     UNKNOWN_CALL,
     UNKNOWN_USER,
@@ -96,7 +109,7 @@ def test_a_call_from_dialling_to_hanging_up(board: Board) -> None:
         ("hangup", HUNG_UP),
         ("declined", HUNG_UP),
         ("no_media", NO_MEDIA),
-        ("failed", NO_MEDIA),
+        ("failed", SETUP_FAILED),
         ("media_lost", MEDIA_LOST),
     ],
 )
@@ -177,11 +190,49 @@ def test_a_transfer_id_that_was_not_ordered(board: Board) -> None:
 
 def test_an_agent_has_a_limit_of_calls(board: Board) -> None:
     for number in range(MAX_CALLS):
-        board.place("ann", "bob", f"c{number}")
+        board.talk("ann", "bob", f"c{number}")
     [(session, ended)] = board.place("ann", "bob", "more")
     assert session == "ann"
     assert isinstance(ended, CallEnded)
     assert str(MAX_CALLS) in ended.reason.message
+
+
+def test_calls_that_are_not_up_are_limited_for_each_user_and_hinder_nobody_else(board: Board) -> None:
+    board.join("ann", "ann-2")
+    for number in range(MAX_PENDING):
+        board.place(("ann", "ann-2")[number % 2], "bob", f"c{number}")
+    [(session, ended)] = board.place("ann", "cat", "more")
+    assert session == "ann"
+    assert isinstance(ended, CallEnded)
+    assert str(MAX_PENDING) in ended.reason.message
+    assert board.place("bob", "cat", "own")[0][0] == "cat", "what rings at bob is not his own"
+    board.pick_up("bob", "c0")
+    assert board.place("ann", "cat", "more")[0][0] == "cat"
+
+
+@pytest.mark.parametrize(
+    ("message", "about"),
+    [
+        (CallCandidate("c1", CANDIDATE), "call.candidate c1"),
+        (CallUpdate("c1", "offer", "sdp"), "call.update c1"),
+        (CallHold("c1", True), "call.hold c1"),
+    ],
+)
+def test_what_a_call_relays_is_limited_for_each_end(board: Board, message: ClientMessage, about: str) -> None:
+    board.talk("ann", "bob")
+    for _ in range(int(RELAYED_AT_ONCE)):
+        assert [who for who, _ in board.say("ann", message)] == ["bob"]
+    assert refused(board.say("ann", message), "ann", BAD_ARGUMENT, about)
+    assert [who for who, _ in board.say("bob", CallHold("c1", True))] == ["ann"], "the other end has its own"
+    board.wait(1)
+    assert [who for who, _ in board.say("ann", message)] == ["bob"]
+
+
+def test_a_stranger_that_rings_cannot_flood(board: Board) -> None:
+    board.place("ann", "bob")
+    told = [board.say("ann", CallCandidate("c1", CANDIDATE)) for _ in range(200)]
+    assert sum(who == "bob" for each in told for who, _ in each) == RELAYED_AT_ONCE
+    assert refused(told[-1], "ann", BAD_ARGUMENT, "call.candidate c1")
 
 
 def test_a_transfer_needs_its_right(board: Board) -> None:

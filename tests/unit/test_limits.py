@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.limits import Quota, TokenBucket
+from signaling.limits import Buckets, Quota, TokenBucket
 
 pytestmark = pytest.mark.unit
 
@@ -42,3 +42,12 @@ def test_quota_counts_each_key() -> None:
     for key in ("a", "a", "b"):
         quota.give_back(key)
     assert len(quota) == 0
+
+
+def test_buckets_count_each_key_and_forget_the_full() -> None:
+    buckets = Buckets(rate=1.0, burst=1.0)
+    assert [buckets.take(key, 0.0) for key in ("a", "a", "b")] == [True, False, True]
+    for number in range(2000):
+        buckets.take(str(number), 1.0)
+    assert len(buckets) == 2000, "those of before were full again"
+    assert not buckets.take("5", 1.5)

@@ -10,7 +10,7 @@ import pytest
 
 from media import opus
 from media.audio import FRAME_SAMPLES, Frame, level_dbfs
-from media.opus import Decoder, Encoder, OpusError, has_fec, packet_samples
+from media.opus import Decoder, Encoder, OpusError, has_fec
 
 pytestmark = pytest.mark.unit
 
@@ -41,8 +41,7 @@ def test_a_tone_keeps_its_level(packets: list[bytes], decoder: Decoder) -> None:
     assert level_dbfs(np.concatenate(frames[5:])) == pytest.approx(level_dbfs(tone(1)[0]), abs=1.0)
 
 
-def test_packets_are_20_ms_of_about_48_kbit(packets: list[bytes]) -> None:
-    assert {packet_samples(packet) for packet in packets} == {FRAME_SAMPLES}
+def test_packets_are_of_about_48_kbit(packets: list[bytes]) -> None:
     assert 20 <= sum(map(len, packets)) / len(packets) <= 180
 
 
@@ -63,15 +62,10 @@ def test_concealment_goes_on_and_fades(packets: list[bytes], decoder: Decoder) -
     assert level_dbfs(concealed[-1]) < -60
 
 
-@pytest.mark.parametrize("packet", [b"", b"\xff", b"\xff\xff\xff"])
+@pytest.mark.parametrize("packet", [b"", b"\xff", b"\xff\xff\xff", b"\xfb\x00"])
 def test_what_is_not_opus_is_an_error(packet: bytes, decoder: Decoder) -> None:
     with pytest.raises(OpusError):
         decoder.decode(packet)
-
-
-def test_a_malformed_packet_has_no_length() -> None:
-    with pytest.raises(OpusError):
-        packet_samples(b"\xff")
 
 
 def test_closed_codecs_refuse() -> None:

@@ -36,6 +36,7 @@ from node.exchange import (
     HangUp,
     Hold,
     Input,
+    Linked,
     MailboxNews,
     Mute,
     News,
@@ -51,8 +52,8 @@ from node.exchange import (
     TransferNews,
     TransferTaken,
 )
-from node.phone import LOST_SECONDS, PICKUP_SECONDS, SETUP_SECONDS, TRANSFER_SECONDS, Phone
-from node.session import CallState, Session
+from node.phone import PICKUP_SECONDS, SETUP_SECONDS, TRANSFER_SECONDS, Phone
+from node.session import LOST_SECONDS, REOFFER_SECONDS, CallState, Session
 from signaling.messages import (
     CallAnswer,
     CallAnswered,
@@ -88,9 +89,9 @@ from signaling.messages import (
     Welcome,
 )
 from signaling.reasons import (
+    BUSY,
     CANCELLED,
     DECLINED,
-    HUB_CLOSED,
     HUNG_UP,
     MEDIA_LOST,
     NETWORK,
@@ -509,14 +510,48 @@ def test_a_call_held_for_its_transfer_may_be_silent(consent: bool, lost_first: b
 
 
 @pytest.mark.parametrize("consent", [False, True])
-def test_an_order_alone_keeps_no_silent_call(consent: bool) -> None:
+def test_an_order_keeps_a_silent_call_until_it_is_over(consent: bool) -> None:
     desk = Desk(consent=consent)
     desk.incoming()
     desk.media(MediaLost("c1"))
     desk.hub(ORIGINATE)
-    assert desk.call("c1").deadline == LOST_SECONDS
+    assert desk.call("c1").deadline is None and desk.wait(2 * LOST_SECONDS) == [], "the hub decides"
+    desk.hub(CallEnded("n1", DECLINED))
+    desk.media(Closed("n1"))
     out = desk.wait(LOST_SECONDS)
     assert (sent(out), reasons(out)) == ([CallEnd("c1", "media_lost")], [MEDIA_LOST])
+
+
+def test_without_the_hub_a_silent_call_waits_for_it(talking: Desk) -> None:
+    talking.give(Linked(False))
+    talking.media(MediaLost("c1"))
+    assert talking.wait(2 * LOST_SECONDS) == []
+    talking.give(Linked(True))
+    assert talking.call("c1").deadline == talking.now + LOST_SECONDS
+
+
+def test_what_replaces_a_call_is_muted_with_it(talking: Desk) -> None:
+    talking.hub(ORIGINATE)
+    talking.give(Mute("c1", outgoing=True))
+    assert talking.call("n1").muted and not talking.call("n1").incoming_muted
+    talking.give(Mute("n1", outgoing=False))
+    assert talking.call("c1").muted and not talking.call("n1").muted
+
+
+def test_a_re_offer_that_is_not_answered_ends_the_call(desk: Desk) -> None:
+    desk.outgoing()
+    desk.give(Hold("c1", True))
+    out = desk.wait(REOFFER_SECONDS)
+    assert (sent(out), reasons(out)) == ([CallEnd("c1", "media_lost")], [MEDIA_LOST])
+
+
+def test_a_failed_transfer_resumes_nothing_while_another_call_talks(desk: Desk) -> None:
+    desk.outgoing()
+    desk.give(Transfer(REQUEST))
+    desk.give(Hold("c1", True))
+    desk.outgoing("c2")
+    desk.hub(TransferUpdate("t1", "c1", "Failed", error=DECLINED))
+    assert desk.call("c1").local_hold
 
 
 @pytest.mark.parametrize("how", [Consent("t1", False), FromHub(CallEnded("n1", CANCELLED))])
@@ -662,12 +697,12 @@ def test_the_session_is_gone_for_good() -> None:
     desk.hub(CallIncoming("c3", CAT, "offer"))
     desk.hub(ORIGINATE)
     desk.give(Transfer(REQUEST))
-    out = desk.give(Cut(HUB_CLOSED))
+    out = desk.give(Cut(BUSY))
     assert sent(out) == []
     assert ordered(out) == [Close("c3"), Close("c1")]
-    failed = TransferUpdate("t1", "c1", "Failed", error=HUB_CLOSED)
-    assert news(out) == [RingOver("c3", HUB_CLOSED), TransferNews(failed)]
-    assert reasons(desk.media(Closed("c1"))) == [HUB_CLOSED]
+    failed = TransferUpdate("t1", "c1", "Failed", error=BUSY)
+    assert news(out) == [RingOver("c3", BUSY), TransferNews(failed)]
+    assert reasons(desk.media(Closed("c1"))) == [BUSY]
     assert reasons(desk.media(Closed("c2"))) == [HUNG_UP], "it had its reason"
     assert desk.empty()
 
@@ -682,6 +717,6 @@ def test_mailbox_and_errors_are_passed_on(desk: Desk) -> None:
     assert desk.hub(error) == [Refused(error)]
 
 
-@pytest.mark.parametrize("message", [Welcome("s", "x", ANN, ("voip",)), Pong(), SessionEnd(HUB_CLOSED)])
+@pytest.mark.parametrize("message", [Welcome("s", "x", ANN, ("voip",)), Pong(), SessionEnd(BUSY)])
 def test_messages_of_the_session_are_the_links(desk: Desk, message: HubMessage) -> None:
     assert desk.hub(message) == [] and desk.empty()

@@ -14,19 +14,20 @@ def session(name: str, *rights: Right, grace: float | None = None) -> Session:
 
 def presence(**sessions: Session) -> Presence:
     present = Presence()
-    present.sessions.update(sessions)
+    for name, state in sessions.items():
+        present.put(name, state)
     return present
 
 
 def test_nobody_is_there() -> None:
     empty = Presence()
-    assert empty.online == set() == empty.devices("8:acs:ann")
+    assert set(empty.online) == set() == empty.devices("8:acs:ann")
     assert empty.voicemail(lambda _: 0) is None
 
 
 def test_all_devices_of_a_user_ring() -> None:
     present = presence(a=session("ann"), b=session("ann"), c=session("bob"))
-    assert present.online == {"8:acs:ann", "8:acs:bob"}
+    assert set(present.online) == {"8:acs:ann", "8:acs:bob"}
     assert present.devices("8:acs:ann") == {"a", "b"}
     assert present.devices("8:acs:dan") == set()
     assert present.party("c").name == "bob"
@@ -38,7 +39,7 @@ def test_lost_rightless_and_service_sessions_do_not_ring() -> None:
         joins=session("bob", "voip.join"),
         service=session("vm", "voip", "voicemail"),
     )
-    assert present.online == set()
+    assert set(present.online) == set()
     assert present.devices("8:acs:ann") == set()
 
 
@@ -48,3 +49,16 @@ def test_the_voicemail_service_with_the_least_to_do() -> None:
     load = {"v1": 3, "v2": 1, "v3": 1, "ann": 0, "lost": 0}
     assert present.voicemail(load.__getitem__) == "v2"
     assert present.voicemail(load.__getitem__, besides="v2") == "v3"
+
+
+def test_what_becomes_of_a_session_counts_at_once() -> None:
+    present = presence(a=session("ann"), b=session("ann"), vm=session("vm", "voicemail"))
+    present.put("a", session("ann", grace=9.0))
+    present.put("vm", session("vm", "voicemail", grace=7.0))
+    assert (present.devices("8:acs:ann"), present.graces) == ({"b"}, {"a": 9.0, "vm": 7.0})
+    assert present.voicemail(lambda _: 0) is None
+    present.put("a", session("ann"))
+    assert (present.devices("8:acs:ann"), present.graces) == ({"a", "b"}, {"vm": 7.0})
+    for name in ("a", "b", "vm", "unknown"):
+        present.remove(name)
+    assert not present.online and not present.sessions and not present.graces

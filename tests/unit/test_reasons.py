@@ -1,9 +1,26 @@
 """One reason, one pair of codes, one sentence."""
 
+from typing import get_args
+
 import pytest
 
 from signaling import reasons
-from signaling.reasons import BAD_ARGUMENT, UNKNOWN_CALL, UNKNOWN_USER, Reason, bad_argument
+from signaling.messages import EndCause
+from signaling.reasons import (
+    BAD_ARGUMENT,
+    BUSY,
+    DECLINED,
+    HUNG_UP,
+    MEDIA_LOST,
+    NO_MEDIA,
+    OFFLINE,
+    SETUP_FAILED,
+    UNKNOWN_CALL,
+    UNKNOWN_USER,
+    Reason,
+    bad_argument,
+    ended_for,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +72,15 @@ def test_bad_argument_says_what_to_change_and_keeps_the_code() -> None:
     reason = bad_argument("Give a third person.")
     assert reason.message == "Give a third person."
     assert (reason.code, reason.sub_code, reason.category) == (400, 8523, BAD_ARGUMENT.category)
+
+
+def test_what_the_causes_of_an_end_mean() -> None:
+    meanings = {cause: (ended_for(cause, True), ended_for(cause, False)) for cause in get_args(EndCause)}
+    assert meanings == {
+        "hangup": (DECLINED, HUNG_UP),
+        "declined": (DECLINED, HUNG_UP),
+        "busy": (BUSY, HUNG_UP),
+        "no_media": (OFFLINE, NO_MEDIA),
+        "media_lost": (OFFLINE, MEDIA_LOST),
+        "failed": (OFFLINE, SETUP_FAILED),
+    }

@@ -4,8 +4,16 @@ from typing import Any
 
 import pytest
 
-from node.session import CallState, Direction, Session
-from signaling.messages import Party
+from node.session import (
+    LOST_SECONDS,
+    REOFFER_SECONDS,
+    CallState,
+    Direction,
+    Session,
+    following,
+    ringing,
+)
+from signaling.messages import CallIncoming, CallOriginate, Party
 
 pytestmark = pytest.mark.unit
 
@@ -52,3 +60,34 @@ def test_the_caller_makes_the_offers() -> None:
 )
 def test_who_holds(local: bool, remote: bool, state: CallState) -> None:
     assert session(local_hold=local, remote_hold=remote).talking is state
+
+
+@pytest.mark.parametrize(
+    ("trouble", "seconds"),
+    [({"lost": True}, LOST_SECONDS), ({"renegotiating": True, "up": True}, REOFFER_SECONDS)],
+)
+def test_trouble_has_a_deadline_unless_excused(trouble: dict[str, Any], seconds: float) -> None:
+    troubled = session(**trouble)
+    waiting = troubled.awaiting(5.0, excused=False)
+    assert waiting.deadline == 5.0 + seconds
+    assert waiting.awaiting(6.0, excused=False) is waiting, "the first one counts"
+    assert waiting.awaiting(6.0, excused=True).deadline is None
+    assert troubled.awaiting(6.0, excused=True) is troubled
+
+
+def test_a_call_without_trouble_awaits_nothing() -> None:
+    for call in (session(), session(renegotiating=True), session(CallState.DISCONNECTING, lost=True)):
+        assert call.awaiting(5.0, excused=False) is call
+
+
+def test_a_call_that_rings_here() -> None:
+    call = ringing(CallIncoming("c1", Party("8:acs:ann"), "offer", transferor=Party("8:acs:cat")))
+    assert (call.state, call.direction, call.offer) == (CallState.RINGING, "Incoming", "offer")
+    assert call.caller == call.remote == Party("8:acs:ann") and call.transferor == Party("8:acs:cat")
+
+
+def test_what_follows_a_call_is_muted_like_it() -> None:
+    order = CallOriginate("n1", "t1", "c1", Party("8:acs:cat"), "participant", Party("8:acs:ann"))
+    call = following(order, session(muted=True))
+    assert (call.id, call.replaces, call.transfer_id, call.direction) == ("n1", "c1", "t1", "Outgoing")
+    assert call.muted and not call.incoming_muted

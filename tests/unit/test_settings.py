@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from signaling.settings import Settings, ToPerson, ToVoicemail, User
+from signaling.settings import Settings, ToPerson, ToVoicemail, User, printable
 
 pytestmark = pytest.mark.unit
 
@@ -52,3 +52,8 @@ def test_delays_in_steps_of_ten(delay: int) -> None:
 def test_refused_with_an_error_that_names_the_place(value: object, says: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
         decode(value)
+
+
+def test_a_display_name_keeps_all_but_control_characters() -> None:
+    controls = "".join(map(chr, (*range(32), *range(127, 160))))
+    assert printable(f"Zo\u00eb{controls} \u00a0\u5c71~") == "Zo\u00eb \u00a0\u5c71~"

@@ -36,6 +36,7 @@ from signaling.reasons import (
     NOT_ESTABLISHED,
     OFFLINE,
     REPLACED,
+    SETUP_FAILED,
     TARGET_CALL_GONE,
     TIMED_OUT,
     TRANSFER_CONFLICT,
@@ -665,3 +666,17 @@ def test_a_device_without_the_right_is_refused(board: Board) -> None:
     assert isinstance(update, TransferUpdate)
     assert update.error is not None
     assert (update.error.code, update.error.sub_code) == (403, 7504)
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"), [("no_media", NO_MEDIA), ("failed", SETUP_FAILED), ("hangup", CANCELLED)]
+)
+def test_all_are_told_the_same_when_the_transferee_ends_the_new_call(
+    board: Board, cause: EndCause, reason: Reason
+) -> None:
+    board.ask(TO_CAT)
+    board.say("bob", CallPlace("n1", "x", "offer", "t1"))
+    if cause != "hangup":
+        board.say("cat", CallAnswer("n1", "sdp"))
+    told = board.say("bob", CallEnd("n1", cause))
+    assert told == [("cat", CallEnded("n1", reason)), ("ann", failed(reason))]

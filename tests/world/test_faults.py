@@ -116,8 +116,30 @@ def test_killed_after_every_event(tell: str, victim: str, seed: int) -> None:
 
 @pytest.mark.parametrize("tell", STORIES)
 @pytest.mark.parametrize("victim", ["ann", "bob", "cat"])
+def test_a_machine_dies_and_the_hub_notices_late(tell: str, victim: str, seed: int) -> None:
+    """No FIN reaches the hub: its heartbeat finds out after 37 s; media misses packets after 10 s."""
+    for step in range(1, 200, 5):
+        world = begin(seed)
+        STORIES[tell](world)
+        target = world.steps + step
+
+        def strike(w: World = world, at: int = target) -> None:
+            if w.steps == at:
+                w.kill(victim, noticed_after=37.0)
+
+        world.after_event = strike
+        world.run(120)
+        if victim == "ann":
+            where = {"blind": "cat", "consult": "cat", "voicemail": "vm"}[tell]
+            assert world.talking("bob", where) or world.agents["bob"].reasons()
+        one_reason_per_leg(world)
+        finish(world, victim)
+
+
+@pytest.mark.parametrize("tell", STORIES)
+@pytest.mark.parametrize("victim", ["ann", "bob", "cat"])
 def test_socket_cut_and_resumed_after_every_event(tell: str, victim: str, seed: int) -> None:
-    """A short loss of the hub connection changes nothing in the end."""
+    """A loss of the hub connection shorter than the grace drops nobody, whoever hangs up meanwhile."""
     for step in range(1, 200, 3):
         world = begin(seed)
         STORIES[tell](world)
@@ -126,12 +148,18 @@ def test_socket_cut_and_resumed_after_every_event(tell: str, victim: str, seed: 
         def strike(w: World = world, at: int = target) -> None:
             if w.steps == at:
                 w.cut(victim)
-                w._later(2.0, lambda: w.resume(victim))
+                w._later(w.random.uniform(0.0, 7.5), lambda: w.resume(victim))
+                if w.random.random() < 0.5 and victim != "ann":
+                    w._later(0.1, lambda: w.do("ann", HangUp("c1")))
 
         world.after_event = strike
         world.run(60)
         assert outcome(world) in ("Transferred", "Failed")
-        if outcome(world) == "Failed":
-            assert "c1" in world.agents["bob"].connected()
+        bob = world.agents["bob"]
+        if outcome(world) == "Transferred":
+            assert world.talking("bob", "vm" if tell == "voicemail" else "cat"), "C and B talk"
+        elif "c1" in world.agents["ann"].connected():
+            assert world.talking("ann", "bob") == "c1" or tell == "consult"
+            assert "c1" in bob.connected(), "B is never dropped by a failed transfer"
         one_reason_per_leg(world)
         finish(world, victim)

@@ -611,3 +611,53 @@ def test_recall_fails_and_no_rule(world: World) -> None:
     world.run(2)
     assert "c1" in world.agents["bob"].reasons()
     world.quiet()
+
+
+# --- connections that fail in the middle
+
+
+def test_a_leaves_while_b_has_lost_the_hub(world: World) -> None:
+    ask(world, ParticipantTarget("cat"))
+    world.run(1)
+    world.cut("bob")
+    world.do("ann", HangUp("c1"))
+    world.run(6)
+    world.resume("bob")
+    world.run(1)
+    world.do("cat", Accept(world.agents["cat"].rings()[0].id))
+    world.run(1)
+    assert world.talking("bob", "cat")
+    everyone_hangs_up(world)
+
+
+def test_the_machine_of_a_dies_unnoticed_while_c_rings(world: World) -> None:
+    ask(world, ParticipantTarget("cat"))
+    world.run(1)
+    world.kill("ann", noticed_after=37.0)
+    world.run(20)
+    world.do("cat", Accept(world.agents["cat"].rings()[0].id))
+    world.run(1)
+    assert world.talking("bob", "cat")
+    world.run(60)
+    everyone_hangs_up(world)
+
+
+def test_b_mutes_itself_while_c_rings(world: World) -> None:
+    world.agents["cat"].on_ring = None
+    ask(world, ParticipantTarget("cat"))
+    world.run(1)
+    world.do("bob", Mute("c1", outgoing=True))
+    world.do("cat", Accept(world.agents["cat"].rings()[0].id))
+    world.run(1)
+    assert world.talking("bob", "cat")
+    assert all(c.muted for c in world.agents["bob"].phone.calls.values())
+
+
+def test_a_failed_transfer_keeps_b_on_hold_while_a_talks_to_another(world: World) -> None:
+    world.do("ann", Hold("c1", True))
+    world.run(0.5)
+    world.call("ann", "cat", "c2")
+    ask(world, ParticipantTarget("nobody"))
+    world.run(1)
+    assert world.talking("ann", "cat") == "c2"
+    assert world.agents["ann"].phone.calls["c1"].state is CallState.LOCAL_HOLD

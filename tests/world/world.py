@@ -100,6 +100,7 @@ class World:
         self._order = itertools.count()
         self._wires: dict[tuple[str, str], float] = {}
         self._logs: dict[str, list[bytes]] = {}
+        self._unsent: dict[str, list[bytes]] = {}
 
     # --- who is there
 
@@ -138,12 +139,19 @@ class World:
         """Let an agent send a message that its phone would not."""
         self._carry_out(self.agents[name], [exchange.Send(message)])
 
-    def kill(self, name: str) -> None:
-        """Kill an agent's process: no goodbye on any wire."""
+    def kill(self, name: str, *, noticed_after: float = 0.001) -> None:
+        """Kill an agent's process: no goodbye on any wire; a dead machine is noticed by the hub later.
+
+        Whoever talked to it misses its packets after 10 s.
+        """
         agent = self.agents[name]
-        if agent.alive:
-            agent.alive = False
-            self.cut(name)
+        if not agent.alive:
+            return
+        for call_id in agent.peers:
+            if other := self._other(agent, call_id):
+                self._miss(other, call_id)
+        agent.alive = agent.linked = False
+        self._later(noticed_after, lambda: self._hub(Lost(agent.session)))
 
     def cut(self, name: str) -> None:
         """Cut an agent's socket; the hub notices at once, what was under way is kept for a resume."""
@@ -151,12 +159,21 @@ class World:
         if agent.linked:
             agent.linked = False
             self._later(0.001, lambda: self._hub(Lost(agent.session)))
+            self.do(name, exchange.Linked(False))
 
     def resume(self, name: str) -> None:
         """Let a cut agent resume its session; the hub's log gives it what it missed."""
         agent = self.agents[name]
+        if not agent.alive:
+            return
         agent.linked = True
+        if agent.session not in self.hub.presence.sessions:
+            self.do(name, exchange.Cut())
+            return
+        self.do(name, exchange.Linked(True))
         self._hub(Back(agent.session))
+        for frame in self._unsent.pop(agent.session, []):
+            self._to_hub(agent, frame)
         for frame in self._logs.pop(agent.session, []):
             self._wire("hub", name, partial(self._deliver, agent, frame))
 
@@ -265,13 +282,14 @@ class World:
                 case Record():
                     self.records.append(output)
 
+    def _to_hub(self, agent: Agent, frame: bytes) -> None:
+        message = decode_client(frame)
+        self._wire(agent.name, "hub", lambda: self._hub(Received(agent.session, message)))
+
     def _deliver(self, agent: Agent, frame: bytes) -> None:
         if agent.alive:
             what = exchange.FromHub(decode_hub(frame))
             self._carry_out(agent, agent.phone.handle(what, self.now))
-
-    def _receive(self, agent: Agent, frame: bytes) -> None:
-        self._hub(Received(agent.session, decode_client(frame)))
 
     def _ring(self, agent: Agent, call: Session) -> None:
         if agent.on_ring:
@@ -281,7 +299,11 @@ class World:
         for output in outputs:
             match output:
                 case exchange.Send(message):
-                    self._wire(agent.name, "hub", partial(self._receive, agent, encode(message)))
+                    frame = encode(message)
+                    if agent.linked:
+                        self._to_hub(agent, frame)
+                    else:
+                        self._unsent.setdefault(agent.session, []).append(frame)
                 case exchange.Do(order):
                     self._order_media(agent, order)
                 case RingNews(call):
@@ -290,6 +312,14 @@ class World:
                         self._later(0.0, partial(self._ring, agent, call))
                 case _:
                     agent.news.append(output)
+
+    def _miss(self, agent: Agent, call_id: str) -> None:
+        def act() -> None:
+            call = agent.phone.calls.get(call_id)
+            if call and not (call.local_hold or call.remote_hold):
+                self._happen(agent, orders.MediaLost(call_id), 0.0)
+
+        self._later(10.0, act)
 
     def _happen(self, agent: Agent, happening: orders.Happening, delay: float | None = None) -> None:
         def act() -> None:
