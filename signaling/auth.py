@@ -45,9 +45,9 @@ def verify(
         raise UnauthorizedError("x-ms-content-sha256 is not the hash of the body")
     host = headers.get("Host", "")
     signature = given.removeprefix(_SCHEME)
-    # With a slash at the end of their endpoint the SDKs sign two at the beginning of the path, and send one.
-    texts = (target, unquote(target), f"/{target}", f"/{unquote(target)}")
-    expected = [_signature(method, text, date, host, digest, key) for text in texts]
+    # For an endpoint with a slash at its end the SDKs sign the host with that slash.
+    signed = [(path, name) for path in (target, unquote(target)) for name in (host, f"{host}/")]
+    expected = [_signature(method, path, date, name, digest, key) for path, name in signed]
     if not any([_same(signature, each) for each in expected]):
         raise UnauthorizedError("the signature does not fit; is it the access key of this hub?")
 
