@@ -1,5 +1,6 @@
 """A real hub and whoever a test needs on it."""
 
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,13 @@ import pytest
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.e2e.people import People
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_collections() -> None:
+    """Keep what a thousand tests have left from being gone through in the middle of a call."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

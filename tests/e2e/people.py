@@ -55,7 +55,7 @@ class Person:
             incoming = await self.rings.get()
         return await incoming.accept(AcceptCallOptions(self.audio()))
 
-    async def hears(self, whom: str, seconds: float = 2.0) -> None:
+    async def hears(self, whom: str, seconds: float = 2.5) -> None:
         """Assert that from now on this person hears another, and nobody else, at full level."""
         frames = await self.listen(time.monotonic(), seconds)
         heard = np.concatenate([frame for _, frame in frames])
