@@ -102,6 +102,10 @@ class Cut(Struct, frozen=True):
     reason: Reason = NETWORK
 
 
+class Anew(Struct, frozen=True):
+    """The hub knows nothing of the session before: calls that are up are attached again, the rest is over."""
+
+
 class Tick(Struct, frozen=True):
     """Time has passed."""
 
@@ -120,6 +124,7 @@ Input = (
     | FromHub
     | FromMedia
     | Cut
+    | Anew
     | Tick
 )
 

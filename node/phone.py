@@ -4,6 +4,7 @@
 The hub decides transfers; a phone obeys `call.originate`, and answers a call that replaces one of its own.
 """
 
+from collections.abc import Collection
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from media import orders
 from media.orders import Happening, Order
 from node.exchange import (
     Accept,
+    Anew,
     CallNews,
     CancelTransfer,
     Consent,
@@ -45,6 +47,7 @@ from signaling.reasons import (
     DECLINED,
     HUNG_UP,
     MEDIA_LOST,
+    NETWORK,
     NO_MEDIA,
     TIMED_OUT,
     UNKNOWN_CALL,
@@ -55,6 +58,7 @@ from signaling.reasons import (
 SETUP_SECONDS = 900.0
 PICKUP_SECONDS = 30.0
 TRANSFER_SECONDS = 600.0
+ATTACH_SECONDS = 40.0
 
 _CAUSES: dict[Reason, wire.EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
 
@@ -130,6 +134,8 @@ class Phone:
                 self._linked = on
             case Cut(reason):
                 self._cut(reason)
+            case Anew():
+                self._attach(now)
             case Tick():
                 self._tick(now)
             case _:
@@ -152,8 +158,10 @@ class Phone:
                     self._put(replace(answered, state=CallState.CONNECTING))
             case wire.CallConnected(call_id):
                 if (call := self.calls.get(call_id)) and call.live:
-                    call = replace(call, up=True, deadline=None)
-                    self._put(replace(call, state=call.talking))
+                    attached = replace(call, up=True, attaching=False, deadline=None)
+                    self._put(replace(attached, state=attached.talking))
+                    if call.attaching:
+                        self._repeat(call)
             case wire.CallEnded(call_id, reason):
                 self._ended(call_id, reason)
             case wire.CallCandidate(call_id, candidate):
@@ -197,10 +205,12 @@ class Phone:
             case orders.AnswerReady(call_id, sdp):
                 self._send(wire.CallAnswer(call_id, sdp))
             case orders.ReofferReady(call_id, sdp):
+                self._put(replace(call, reoffer=sdp), quiet=True)
                 self._send(wire.CallUpdate(call_id, "offer", sdp))
             case orders.ReofferAnswered(call_id, sdp):
                 self._send(wire.CallUpdate(call_id, "answer", sdp))
             case orders.AudioUp(call_id):
+                self._put(replace(call, heard=True), quiet=True)
                 self._send(wire.CallUp(call_id))
             case orders.MediaLost():
                 self._put(replace(call, lost=True, deadline=None), quiet=True)
@@ -293,7 +303,7 @@ class Phone:
             self._do(orders.AnswerReoffer(call_id, sdp))
             return
         self._do(orders.ApplyAnswer(call_id, sdp))
-        call = replace(call, renegotiating=False, deadline=None)
+        call = replace(call, renegotiating=False, reoffer="", deadline=None)
         if call.hold_changed:
             self._rehold(replace(call, hold_changed=False))
         else:
@@ -347,7 +357,24 @@ class Phone:
             if (awaiting := call.awaiting(now, excused=excused)) is not call:
                 self._put(awaiting, quiet=True)
 
-    def _cut(self, reason: Reason) -> None:
+    def _attach(self, now: float) -> None:
+        """Tell a hub that began anew of the calls that are heard; all else cannot go on."""
+        heard = {c.id: c for c in self.calls.values() if c.heard and c.live and not c.transferred}
+        replaced = {c.replaces for c in heard.values()}
+        heard = {call_id: call for call_id, call in heard.items() if call_id not in replaced}
+        self._cut(NETWORK, heard)
+        for call in heard.values():
+            self._put(replace(call, attaching=True, deadline=now + ATTACH_SECONDS), quiet=True)
+            mailbox = call.mailbox.raw_id if call.mailbox else None
+            self._send(wire.CallAttach(call.id, call.remote.raw_id, call.offerer, mailbox))
+
+    def _repeat(self, call: Session) -> None:
+        """Say once more what may have been lost with the hub that was: who holds, and what is offered."""
+        self._send(wire.CallHold(call.id, call.local_hold))
+        if call.reoffer:
+            self._send(wire.CallUpdate(call.id, "offer", call.reoffer))
+
+    def _cut(self, reason: Reason, kept: Collection[str] = ()) -> None:
         for call_id in list(self.ringing):
             del self.ringing[call_id]
             self._silence(call_id, reason)
@@ -355,13 +382,13 @@ class Phone:
         for transfer_id in list(self.transfers):
             self._give_up(transfer_id, reason)
         for call in list(self.calls.values()):
-            if call.live:
+            if call.live and call.id not in kept:
                 self._close(call, reason)
 
     def _tick(self, now: float) -> None:
         for call in list(self.calls.values()):
             if call.deadline is not None and call.deadline <= now:
-                self._leave(call, MEDIA_LOST if call.up else TIMED_OUT)
+                self._leave(call, NETWORK if call.attaching else MEDIA_LOST if call.up else TIMED_OUT)
         for transfer_id, (_, deadline) in list(self.transfers.items()):
             if deadline <= now:
                 self._give_up(transfer_id, TIMED_OUT)

@@ -16,7 +16,7 @@ from media.engine import Engine, IceServer
 from media.orders import Happening
 from node.credential import EARLY_SECONDS, CommunicationTokenCredential, TokenCredential, token_of
 from node.events import Tasks
-from node.exchange import Cut, Do, FromHub, FromMedia, Input, Linked, News, Output, Send, Tick
+from node.exchange import Anew, Cut, Do, FromHub, FromMedia, Input, Linked, News, Output, Send, Tick
 from node.link import Link
 from node.phone import Phone
 from signaling.messages import HubMessage, Party, TokenRefresh, Welcome
@@ -107,11 +107,11 @@ class Runtime:
         await self.tasks.close()
 
     def welcomed(self, welcome: Welcome, *, again: bool) -> None:
-        """Take a session; where the earlier one is lost, its calls are too."""
+        """Take a session; where the earlier one is lost, the calls that are up are attached to it."""
         self.me = welcome.me
         if again and not welcome.resumed:
-            log.warning("the hub no longer knows this session; its calls have ended")
-            self.give(Cut())
+            log.warning("the hub no longer knows this session; what was not up yet has ended")
+            self.give(Anew())
         self.give(Linked(True))
 
     def away(self) -> None:

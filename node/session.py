@@ -58,12 +58,15 @@ class Session(Discreet, frozen=True, kw_only=True):
     remote_hold: bool = False
     offer: str = ""
     placed: bool = False
+    heard: bool = False
     up: bool = False
     transfer_id: str | None = None
     replaces: str | None = None
     lost: bool = False
     transferred: bool = False
+    attaching: bool = False
     renegotiating: bool = False
+    reoffer: str = ""
     hold_changed: bool = False
     deadline: float | None = None
 

@@ -27,6 +27,7 @@ from signaling.messages import (
     PROTOCOL,
     Bye,
     CallAnswer,
+    CallAttach,
     CallCandidate,
     CallEnd,
     CallHold,
@@ -237,6 +238,7 @@ class Agents:
                 | CallAnswer()
                 | CallUp()
                 | CallEnd()
+                | CallAttach()
                 | CallCandidate()
                 | CallUpdate()
                 | CallHold()

@@ -208,6 +208,23 @@ class Calls:
         self._keep(call)
         self._ring(call, {session}, PICKUP_SECONDS if call.replaces else routing.RING_SECONDS, now)
 
+    def restore(self, call: Call) -> None:
+        """Take on a call that is up already, and tell both ends."""
+        self._keep(call)
+        for leg in call.legs:
+            self._deliver(leg.session, CallConnected(call.id))
+
+    def rebind(self, call: Call, old: str, new: str) -> None:
+        """Let a user's new session take the leg of the lost one."""
+
+        def moved(leg: Leg) -> Leg:
+            return replace(leg, session=new) if leg.session == old else leg
+
+        answerer = moved(call.answerer) if call.answerer else None
+        heard = frozenset(new if each == old else each for each in call.heard)
+        self._keep(replace(call, caller=moved(call.caller), answerer=answerer, heard=heard))
+        self._deliver(new, CallConnected(call.id))
+
     def alert(self, call: Call, session: str) -> None:
         """Take note that a device alerts its user."""
         if session in call.ringing and not call.alerted:

@@ -14,6 +14,7 @@ from signaling.calls import Call, CallRecord, Calls, Leg
 from signaling.messages import (
     Bye,
     CallAnswer,
+    CallAttach,
     CallCandidate,
     CallEnd,
     CallEnded,
@@ -46,6 +47,7 @@ from signaling.reasons import (
     bad_argument,
     ended_for,
 )
+from signaling.reattach import Reattachments
 from signaling.routing import Directory, Plan
 from signaling.settings import User
 from signaling.transfer import Transfers
@@ -142,13 +144,18 @@ class Hub:
         )
         self.transfers = Transfers(self.calls, self.directory, self._voicemail_online, self._deliver, new_id)
         self.calls.watcher = self.transfers
+        self.reattachments = Reattachments(self.calls, self.presence, self.directory, self._deliver)
         self._out: list[Output] = []
 
     @property
     def deadline(self) -> float | None:
         """Return when a Tick is wanted at the latest."""
         graces = self.presence.graces.values()
-        due = [d for d in (self.calls.deadline, self.transfers.deadline, *graces) if d is not None]
+        due = [
+            d
+            for d in (self.calls.deadline, self.transfers.deadline, self.reattachments.deadline, *graces)
+            if d is not None
+        ]
         return min(due, default=None)
 
     def handle(self, what: Input, now: float) -> list[Output]:
@@ -200,6 +207,8 @@ class Hub:
                     self.calls.hear(call, session, now)
             case CallEnd():
                 self._end(session, message, now)
+            case CallAttach():
+                self.reattachments.claim(session, message, now)
             case CallCandidate(call_id):
                 if call := self._relayed(session, call_id, "call.candidate", now):
                     self.calls.candidate(call, session, message)
@@ -274,6 +283,8 @@ class Hub:
         return user
 
     def _end(self, session: str, message: CallEnd, now: float) -> None:
+        if self.reattachments.withdraw(session, message.call_id):
+            return
         call = self._call(session, message.call_id, "call.end")
         if call is None:
             return
@@ -311,6 +322,7 @@ class Hub:
                 self.calls.refuse(call, session, OFFLINE, now)
             elif call.leg(session) and not self.transfers.leaves(call, session):
                 self.calls.hang_up(call, session, now, NETWORK)
+        self.reattachments.forget(session)
         self.presence.remove(session)
 
     def _tick(self, now: float) -> None:
@@ -319,6 +331,7 @@ class Hub:
             self._out.append(Drop(session, NETWORK))
         self.calls.tick(now)
         self.transfers.tick(now)
+        self.reattachments.tick(now)
 
     def _voicemail_online(self) -> bool:
         return self.presence.voicemail(lambda _: 0) is not None

@@ -165,6 +165,16 @@ class CallEnd(Struct, frozen=True, omit_defaults=True, tag="call.end"):
     seq: Seq = 0
 
 
+class CallAttach(Struct, frozen=True, omit_defaults=True, tag="call.attach"):
+    """Tell a hub that began anew of a call that is up; it goes on once the other end says so too."""
+
+    call_id: Id
+    remote: RawId
+    caller: bool
+    mailbox: RawId | None = None
+    seq: Seq = 0
+
+
 class TransferRequest(Struct, frozen=True, omit_defaults=True, tag="transfer.request"):
     """Ask to transfer the other end of a call (spec §4)."""
 
@@ -350,6 +360,7 @@ ClientMessage = (
     | CallAnswer
     | CallUp
     | CallEnd
+    | CallAttach
     | PeerMessage
     | TransferRequest
     | TransferCancel

@@ -100,7 +100,9 @@ class Sessions:
             return None
         if not session.can_resume(resume.last_seq):
             self._forget(session)
-            self._feed(Left(session.id))
+            if session.connection is not None:
+                session.connection.close(SUPERSEDED)
+            self._feed(Lost(session.id))  # its calls have a moment to be attached to the new session
             return None
         return session
 

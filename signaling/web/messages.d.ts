@@ -84,6 +84,16 @@ export interface CallEnd {
   seq?: number;
 }
 
+/** Tell a hub that began anew of a call that is up; it goes on once the other end says so too. */
+export interface CallAttach {
+  type: "call.attach";
+  call_id: string;
+  remote: string;
+  caller: boolean;
+  mailbox?: string | null;
+  seq?: number;
+}
+
 /** One trickled ICE candidate (W3C RTCIceCandidateInit). */
 export interface Candidate {
   candidate: string;
@@ -309,6 +319,7 @@ export type ClientMessage =
   | CallAnswer
   | CallUp
   | CallEnd
+  | CallAttach
   | CallCandidate
   | CallUpdate
   | CallHold

@@ -508,3 +508,26 @@ def test_the_history_names_everybody(x: Exchange) -> None:
     assert x.records == [
         CallRecord("c1", "8:acs:ann", "8:acs:bob", "8:acs:cat", "participant", 0.0, 3.0, 7.0, HUNG_UP)
     ]
+
+
+@pytest.mark.parametrize("lost", ["a", "b"])
+def test_a_new_session_takes_the_leg_of_a_lost_one(x: Exchange, lost: str) -> None:
+    x.place(x.user("bob", "b"))
+    x.answer("b")
+    x.hear(lambda: x.calls.hear(x.now(), "b", 2.0))
+    assert x.hear(lambda: x.calls.rebind(x.now(), lost, "new")) == [("new", CallConnected("c1"))]
+    assert (x.now().leg(lost), x.now().leg("new") is not None) == (None, True)
+    assert x.now().heard == frozenset({"new" if lost == "b" else "b"})
+
+
+def test_a_call_is_taken_on(x: Exchange) -> None:
+    x.place(x.user("bob", "b"))
+    x.answer("b")
+    call = replace(x.now(), id="c2", state="up")
+    assert x.hear(lambda: x.calls.restore(call)) == [("a", CallConnected("c2")), ("b", CallConnected("c2"))]
+
+
+def test_a_call_that_is_not_answered_has_one_leg_to_move(x: Exchange) -> None:
+    x.place(x.user("bob", "b"))
+    x.hear(lambda: x.calls.rebind(x.now(), "a", "new"))
+    assert [leg.session for leg in x.now().legs] == ["new"]

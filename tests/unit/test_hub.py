@@ -21,6 +21,7 @@ from signaling.messages import (
     Bye,
     CallAnswer,
     CallAnswered,
+    CallAttach,
     CallCandidate,
     CallConnected,
     CallEnd,
@@ -464,3 +465,8 @@ def test_nothing_to_wait_for_and_a_tick_before_time(board: Board) -> None:
     board.lose("cat")
     assert board.hub.deadline == GRACE_SECONDS
     assert board.feed(Tick()) == []
+
+
+def test_a_call_of_the_hub_before_is_attached_or_given_up(board: Board) -> None:
+    board.say("ann", CallAttach("c1", "8:acs:bob", caller=True))
+    assert board.say("ann", CallEnd("c1")) == [("ann", CallEnded("c1", HUNG_UP))]

@@ -25,6 +25,7 @@ from media.orders import (
 )
 from node.exchange import (
     Accept,
+    Anew,
     CallNews,
     CancelTransfer,
     Consent,
@@ -52,11 +53,12 @@ from node.exchange import (
     TransferNews,
     TransferTaken,
 )
-from node.phone import PICKUP_SECONDS, SETUP_SECONDS, TRANSFER_SECONDS, Phone
+from node.phone import ATTACH_SECONDS, PICKUP_SECONDS, SETUP_SECONDS, TRANSFER_SECONDS, Phone
 from node.session import LOST_SECONDS, REOFFER_SECONDS, CallState, Session
 from signaling.messages import (
     CallAnswer,
     CallAnswered,
+    CallAttach,
     CallCandidate,
     CallConnected,
     CallEnd,
@@ -709,6 +711,56 @@ def test_the_session_is_gone_for_good() -> None:
 
 def test_cut_without_a_word_is_the_network(talking: Desk) -> None:
     assert reasons(talking.give(Cut())) == [NETWORK]
+
+
+def test_a_hub_that_began_anew_is_told_of_what_is_heard(desk: Desk) -> None:
+    desk.outgoing("c1")
+    desk.media(AudioUp("c1"))
+    desk.incoming("c2")
+    desk.media(AudioUp("c2"))
+    desk.give(Dial("c3", "cat"))
+    out = desk.give(Anew())
+    assert sent(out) == [
+        CallAttach("c1", BOB.raw_id, caller=True),
+        CallAttach("c2", ANN.raw_id, caller=False),
+    ]
+    assert ordered(out) == [Close("c3")]
+    assert desk.hub(CallConnected("c1"))[1:] == [Send(CallHold("c1", False))]
+    assert desk.wait(ATTACH_SECONDS) == [
+        Send(CallEnd("c2")),
+        CallNews(desk.call("c2")),
+        Do(Close("c2")),
+    ]
+    assert (desk.call("c2").end_reason, desk.call("c1").state) == (NETWORK, CallState.CONNECTED)
+
+
+def test_voicemail_says_for_whom_it_records(desk: Desk) -> None:
+    desk.hub(CallIncoming("c1", ANN, "offer", mailbox=BOB))
+    desk.give(Accept("c1"))
+    desk.media(AudioUp("c1"))
+    assert sent(desk.give(Anew())) == [CallAttach("c1", ANN.raw_id, caller=False, mailbox=BOB.raw_id)]
+
+
+def test_what_takes_the_place_of_a_call_goes_on_alone(talking: Desk) -> None:
+    talking.media(AudioUp("c1"))
+    talking.hub(ORIGINATE)
+    talking.media(OfferReady("n1", "offer"))
+    talking.hub(CallAnswered("n1", "answer", Outcome("participant", CAT)))
+    talking.media(AudioUp("n1"))
+    out = talking.give(Anew())
+    assert (sent(out), ordered(out)) == ([CallAttach("n1", CAT.raw_id, caller=True)], [Close("c1")])
+
+
+def test_an_offer_that_may_be_lost_is_made_again(desk: Desk) -> None:
+    desk.outgoing()
+    desk.media(AudioUp("c1"))
+    desk.give(Hold("c1", True))
+    desk.media(ReofferReady("c1", "reoffer"))
+    desk.give(Anew())
+    out = sent(desk.hub(CallConnected("c1")))
+    assert out == [CallHold("c1", True), CallUpdate("c1", "offer", "reoffer")]
+    desk.hub(CallUpdate("c1", "answer", "answer"))
+    assert (desk.call().reoffer, desk.phone.deadline) == ("", None)
 
 
 def test_mailbox_and_errors_are_passed_on(desk: Desk) -> None:

@@ -277,3 +277,72 @@ def test_hub_gone_ends_calls_here(world: World) -> None:
     world.do("ann", Cut())
     world.run(1)
     assert world.agents["ann"].reasons() == {"c1": NETWORK}
+
+
+def test_calls_go_on_when_the_hub_begins_anew(world: World) -> None:
+    world.call("ann", "bob", "c1")
+    world.do("bob", Hold("c1", True))
+    world.run(0.5)
+    world.restart_hub()
+    world.run(60)
+    ann, bob = world.agents["ann"], world.agents["bob"]
+    assert ann.connected() == bob.connected() == ["c1"]
+    assert ann.states("c1")[-1] is CallState.REMOTE_HOLD
+    world.do("bob", Hold("c1", False))
+    world.run(1)
+    assert world.talking("ann", "bob") == "c1"
+    world.do("ann", HangUp("c1"))
+    world.run(1)
+    assert ann.reasons() == bob.reasons() == {"c1": HUNG_UP}
+    world.quiet()
+
+
+def test_what_was_said_to_the_hub_that_is_gone_is_said_again(world: World) -> None:
+    world.call("ann", "bob", "c1")
+    world.restart_hub()
+    world.do("ann", Hold("c1", True))
+    world.do("bob", Hold("c1", True))
+    world.run(20)
+    assert world.agents["ann"].phone.calls["c1"].remote_hold
+    assert world.agents["bob"].phone.calls["c1"].remote_hold
+    for name in ("ann", "bob"):
+        world.do(name, Hold("c1", False))
+    world.run(1)
+    assert world.talking("ann", "bob") == "c1"
+
+
+def test_voicemail_goes_on_recording_when_the_hub_begins_anew(world: World) -> None:
+    world.voicemail()
+    world.user("bob", Settings(forwarding=ToVoicemail()))
+    world.do("ann", Dial("c1", "bob"))
+    world.run(1)
+    assert world.agents["vm"].connected() == ["c1"]
+    world.restart_hub()
+    world.run(60)
+    assert world.agents["vm"].connected() == world.agents["ann"].connected() == ["c1"]
+    world.do("ann", HangUp("c1"))
+    world.run(1)
+    world.quiet()
+
+
+def test_an_end_that_does_not_come_back_ends_the_call(world: World) -> None:
+    world.call("ann", "bob", "c1")
+    world.do("ann", Hold("c1", True))
+    world.run(1)
+    world.restart_hub()
+    world.kill("bob")
+    world.run(60)
+    assert world.agents["ann"].reasons() == {"c1": NETWORK}
+    world.quiet()
+
+
+def test_hanging_up_before_the_other_end_is_back(world: World) -> None:
+    world.call("ann", "bob", "c1")
+    world.do("ann", Hold("c1", True))
+    world.run(1)
+    world.restart_hub()
+    world.run(6)
+    world.call("cat", "ann", "c2")
+    world.do("ann", HangUp("c1"))
+    world.run(60)
+    assert world.agents["ann"].reasons()["c1"] == world.agents["bob"].reasons()["c1"] == HUNG_UP

@@ -163,3 +163,34 @@ def test_socket_cut_and_resumed_after_every_event(tell: str, victim: str, seed: 
             assert "c1" in bob.connected(), "B is never dropped by a failed transfer"
         one_reason_per_leg(world)
         finish(world, victim)
+
+
+@pytest.mark.parametrize("tell", STORIES)
+@pytest.mark.parametrize("seed", range(3))
+def test_hub_restarted_after_every_event(tell: str, seed: int) -> None:
+    """B is never left alone with nobody: it talks to A or to the target, or had hung up."""
+    at = 0
+    while True:
+        world = begin(seed)
+        STORIES[tell](world)
+        world.after_event = restart_at(world, at)
+        world.run(90)
+        world.after_event = None
+        assert len(world.agents["bob"].connected()) == 1, (tell, seed, at)
+        world.do("bob", Hold(world.agents["bob"].connected()[0], True))
+        world.run(3)
+        one_reason_per_leg(world)
+        finish(world, "hub")
+        if world.steps < at:
+            return
+        at += 1
+
+
+def restart_at(world: World, step: int) -> Callable[[], None]:
+    first = world.steps
+
+    def after_event() -> None:
+        if world.steps == first + step:
+            world.restart_hub()
+
+    return after_event

@@ -49,6 +49,7 @@ class Agent:
     user: str
     session: str
     phone: Phone
+    rights: frozenset[Right] = FULL
     alive: bool = True
     linked: bool = True
     peers: dict[str, Peer] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class World:
         if f"8:acs:{name}" not in self.hub.directory.users:
             self.user(name)
         key = name + device
-        agent = Agent(key, name, f"s{next(self._ids)}-{key}", Phone(consent=consent))
+        agent = Agent(key, name, f"s{next(self._ids)}-{key}", Phone(consent=consent), rights)
         self.agents[key] = agent
         self._hub(Joined(agent.session, f"8:acs:{name}", "", rights))
         return agent
@@ -175,7 +176,29 @@ class World:
         for frame in self._unsent.pop(agent.session, []):
             self._to_hub(agent, frame)
         for frame in self._logs.pop(agent.session, []):
-            self._wire("hub", name, partial(self._deliver, agent, frame))
+            self._wire("hub", name, partial(self._deliver, agent, frame, agent.session))
+
+    def restart_hub(self) -> None:
+        """Start the hub anew: it knows the users and nothing else; agents come back one by one."""
+        users = list(self.hub.directory.users.values())
+        self.hub = Hub(lambda: f"n{next(self._ids)}")
+        for user in users:
+            self._hub(UserChanged(user))
+        self._logs.clear()
+        self._unsent.clear()
+        for agent in self._alive():
+            agent.linked = False
+            agent.session = f"s{next(self._ids)}-{agent.name}"
+            self._carry_out(agent, agent.phone.handle(exchange.Linked(False), self.now))
+            self._later(self.random.uniform(0.5, 6.0), partial(self._greet, agent))
+
+    def _greet(self, agent: Agent) -> None:
+        if agent.alive:
+            agent.linked = True
+            self._unsent.pop(agent.session, None)
+            self._hub(Joined(agent.session, f"8:acs:{agent.user}", "", agent.rights))
+            self._carry_out(agent, agent.phone.handle(exchange.Anew(), self.now))
+            self._carry_out(agent, agent.phone.handle(exchange.Linked(True), self.now))
 
     def leave(self, name: str) -> None:
         """Let an agent say goodbye."""
@@ -272,7 +295,7 @@ class World:
                     agent = next(a for a in self.agents.values() if a.session == session)
                     frame = encode(message)
                     if agent.linked:
-                        self._wire("hub", agent.name, partial(self._deliver, agent, frame))
+                        self._wire("hub", agent.name, partial(self._deliver, agent, frame, session))
                     else:
                         self._logs.setdefault(session, []).append(frame)
                 case Drop(session):
@@ -283,11 +306,11 @@ class World:
                     self.records.append(output)
 
     def _to_hub(self, agent: Agent, frame: bytes) -> None:
-        message = decode_client(frame)
-        self._wire(agent.name, "hub", lambda: self._hub(Received(agent.session, message)))
+        what = Received(agent.session, decode_client(frame))
+        self._wire(agent.name, "hub", lambda: self._hub(what))
 
-    def _deliver(self, agent: Agent, frame: bytes) -> None:
-        if agent.alive:
+    def _deliver(self, agent: Agent, frame: bytes, session: str) -> None:
+        if agent.alive and agent.session == session:
             what = exchange.FromHub(decode_hub(frame))
             self._carry_out(agent, agent.phone.handle(what, self.now))
 
