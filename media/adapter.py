@@ -32,7 +32,7 @@ SENDER_PACKETS = "_RTCRtpSender__packet_count"
 SENDER_BYTES = "_RTCRtpSender__octet_count"
 SENDER_ROUND_TRIP = "_RTCRtpSender__rtt"
 
-PacketSink = Callable[[int, int, bytes], None]  # SSRC, sequence number, payload
+PacketSink = Callable[[int, int, int, bytes], None]  # SSRC, sequence number, timestamp, payload
 
 
 class PacketReceiver(RTCRtpReceiver):
@@ -72,7 +72,7 @@ class PacketReceiver(RTCRtpReceiver):
             streams.clear()  # one sender: an SSRC that is replaced does not come back
             streams[packet.ssrc] = StreamStatistics(SAMPLE_RATE)
         streams[packet.ssrc].add(packet)
-        self._packet_sink(packet.ssrc, packet.sequence_number, packet.payload)
+        self._packet_sink(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
 
 
 class IcePacing:

@@ -44,6 +44,15 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class PacketSink(Protocol):
+    """A Sink that also takes the packets the sound came in, undecoded."""
+
+    def packet(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
+        """Take one Opus packet as it arrived, at once; called on the event loop."""
+        ...
+
+
 def level_dbfs(frame: Frame) -> float:
     """Return the RMS level in dBFS, -96.0 for silence."""
     power = float(np.mean(np.square(frame, dtype=np.float32)))

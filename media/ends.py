@@ -57,6 +57,18 @@ class Ends:
             _log.exception("sink failed and is replaced by none: %s", type(sink).__name__)
             self.set_sink(None)
 
+    def packet(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
+        """Let the sink have an Opus packet as it arrived, if it takes packets, unless held or muted."""
+        sink = self.sink
+        take = getattr(sink, "packet", None)
+        if take is None or self.waiting or self.held or self.incoming_muted:
+            return
+        try:
+            take(ssrc, sequence, timestamp, payload)
+        except Exception:
+            _log.exception("sink failed and is replaced by none: %s", type(sink).__name__)
+            self.set_sink(None)
+
     def set_source(self, source: Source | None) -> None:
         """Say another source from the next frame on; the one before is closed."""
         before, self.source = self.source, source

@@ -51,7 +51,7 @@ class Peer:
         self._track = OutgoingTrack(ends.read)
         self._receiver = Receiver(ends.write, audio_up)
         self._transceiver = self._pc.addTransceiver(self._track)
-        receive_packets(self._transceiver, self._receiver.receive)
+        receive_packets(self._transceiver, self._receive)
         self._pacing = IcePacing(self._transceiver)
         self._pc.on("connectionstatechange", self._state_changed)
         self._watch: asyncio.TimerHandle | None = None
@@ -166,6 +166,10 @@ class Peer:
             await close_connection(self._pc, self._pacing)
         finally:
             self._track.stop()
+
+    def _receive(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
+        self._receiver.receive(ssrc, sequence, payload)
+        self._ends.packet(ssrc, sequence, timestamp, payload)
 
     async def _resolve(self, candidate: RTCIceCandidate) -> None:
         try:

@@ -1,14 +1,11 @@
 """Things that can listen to a call: nothing, an array, a file, a meter, several at once."""
 
-import logging
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 
 import av
 import numpy as np
@@ -16,16 +13,14 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from media.audio import FRAME_SECONDS, SAMPLE_RATE, Frame, Sink, level_dbfs
-
-log = logging.getLogger("callnode.media.sink")
+from media.audio import FRAME_SECONDS, SAMPLE_RATE, Frame, PacketSink, Sink, level_dbfs
+from media.writer import Writer
 
 _CODECS = {".wav": "pcm_s16le", ".flac": "flac", ".mp3": "libmp3lame", ".ogg": "libopus", ".opus": "libopus"}
 _OPUS = {"application": "voip", "frame_duration": "20"}
 # Without both, FFmpeg holds back seconds of sound, which die with the process.
 _OGG = {"page_duration": "200000", "flush_packets": "1"}
 _BATCH = 10
-_MOST_WAITING = 300
 
 
 class NullSink:
@@ -83,15 +78,21 @@ class MeterSink:
 
 
 class TeeSink:
-    """Give every frame to several sinks, and close them all."""
+    """Give every frame and packet to several sinks, and close them all."""
 
     def __init__(self, *sinks: Sink) -> None:
         self._sinks = sinks
+        self._packet_sinks = [sink for sink in sinks if isinstance(sink, PacketSink)]
 
     def write(self, frame: Frame) -> None:
         """Give the frame to each sink, in order."""
         for sink in self._sinks:
             sink.write(frame)
+
+    def packet(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
+        """Give the packet to each sink that takes packets, in order."""
+        for sink in self._packet_sinks:
+            sink.packet(ssrc, sequence, timestamp, payload)
 
     def close(self) -> None:
         """Close each sink, even if another one's close fails."""
@@ -106,8 +107,8 @@ class AudioWriter:
     Raises ValueError for another suffix, OSError when the file cannot be written.
     """
 
-    def __init__(self, path: Path, *, suffix: str = "", tags: Mapping[str, str] | None = None) -> None:
-        suffix = (suffix or path.suffix).lower()
+    def __init__(self, path: Path, *, tags: Mapping[str, str] | None = None) -> None:
+        suffix = path.suffix.lower()
         if suffix not in _CODECS:
             raise ValueError(f"cannot write sound to {path}: its name must end in {', '.join(_CODECS)}")
         codec = _CODECS[suffix]
@@ -159,23 +160,25 @@ class AudioWriter:
 
 
 class FileSink:
-    """Write what is heard to a file: WAV, FLAC, MP3 or Ogg Opus by suffix (`suffix`, or that of the name).
+    """Write what is heard to a file: WAV, FLAC, MP3 or Ogg Opus by suffix.
 
     A thread of its own encodes and writes, so that a slow disk holds nobody up. When writing fails, what was
     written stays, the rest is let go, and `error` says why. Raises what AudioWriter raises at first.
     """
 
-    def __init__(self, path: Path | str, *, suffix: str = "", tags: Mapping[str, str] | None = None) -> None:
+    def __init__(self, path: Path | str, *, tags: Mapping[str, str] | None = None) -> None:
         self.path = Path(path)
-        self.error: OSError | None = None
-        self._writer = AudioWriter(self.path, suffix=suffix, tags=tags)
+        self._file = AudioWriter(self.path, tags=tags)
         self._batch: list[Frame] = []
-        self._queue: SimpleQueue[NDArray[np.int16] | None] = SimpleQueue()
         self._taken = 0
         self._written = 0
         self._closed = False
-        self._thread = Thread(target=self._run, name=f"write {self.path.name}", daemon=True)
-        self._thread.start()
+        self._writer = Writer(self.path.name, self._write, self._file.close)
+
+    @property
+    def error(self) -> OSError | None:
+        """Why writing stopped, if it did."""
+        return self._writer.error
 
     @property
     def duration(self) -> float:
@@ -196,33 +199,16 @@ class FileSink:
         if not self._closed:
             self._closed = True
             self._send()
-            self._queue.put(None)
-        self._thread.join()
+        self._writer.close()
 
     def _send(self) -> None:
-        if self._queue.qsize() > _MOST_WAITING:
-            self._fail(OSError("cannot write sound: the disk takes none for a minute"))
-        elif self._batch:
-            self._queue.put(np.concatenate(self._batch))
+        if self._batch:
+            self._writer.put(np.concatenate(self._batch))
         self._batch.clear()
 
-    def _run(self) -> None:
-        while (samples := self._queue.get()) is not None:
-            if self.error is None:
-                try:
-                    self._writer.write(samples)
-                    self._written += len(samples)
-                except OSError as error:
-                    self._fail(error)
-        try:
-            self._writer.close()
-        except OSError as error:
-            if self.error is None:
-                self._fail(error)
-
-    def _fail(self, error: OSError) -> None:
-        self.error = error
-        log.error("recording stops after %.1f s: %s", self._written / SAMPLE_RATE, error)
+    def _write(self, samples: NDArray[np.int16]) -> None:
+        self._file.write(samples)
+        self._written += len(samples)
 
 
 def sync(path: Path) -> None:

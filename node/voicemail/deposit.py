@@ -39,7 +39,7 @@ log = logging.getLogger("callnode.voicemail")
 
 
 class Deposit:
-    """Take one message. What is heard while the recorder is being opened waits in memory.
+    """Take one message. What is received while the recorder is being opened waits in memory.
 
     The call is over when its sink is closed: a call that takes over from another brings the sink along.
     """
@@ -52,7 +52,7 @@ class Deposit:
         self._timer: asyncio.TimerHandle | None = None
         self._outputs: asyncio.Queue[Output] = asyncio.Queue()
         self._recorder: OggRecorder | None = None
-        self._early: list[Frame] = []
+        self._early: list[tuple[int, int, int, bytes]] = []
 
     async def run(self, incoming: IncomingCall) -> bool:
         """Answer, and follow the script to its end; return whether the message is ready to be filed."""
@@ -80,16 +80,21 @@ class Deposit:
                     assert_never(output)
 
     def write(self, frame: Frame) -> None:
-        """Take a frame of the caller."""
+        """Take a frame of the caller: how loud it is."""
+        if not self._script.recording:
+            return
+        if self._recorder is not None and self._recorder.error is not None:
+            self._give(RecorderFailed())
+        self._give(Heard(level_dbfs(frame)))
+
+    def packet(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
+        """Take a packet of the caller: it is what is recorded."""
         if not self._script.recording:
             return
         if self._recorder is None:
-            self._early.append(frame.copy())
+            self._early.append((ssrc, sequence, timestamp, payload))
         else:
-            self._recorder.write(frame)
-            if self._recorder.error is not None:
-                self._give(RecorderFailed())
-        self._give(Heard(level_dbfs(frame)))
+            self._recorder.packet(ssrc, sequence, timestamp, payload)
 
     def close(self) -> None:
         """Take note that nobody calls any more."""
@@ -107,6 +112,8 @@ class Deposit:
     def _give(self, what: Input) -> None:
         for output in self._script.handle(what, self._loop.time()):
             self._outputs.put_nowait(output)
+        if self._recorder is not None and not self._script.recording:
+            self._recorder.stop()  # hanging up takes its time, which is not part of the message
         deadline = self._script.deadline
         if self._timer is not None and (deadline is None or deadline < self._timer.when()):
             self._timer.cancel()
@@ -126,9 +133,11 @@ class Deposit:
             log.error("a message cannot be recorded: %s", error)
             self._give(RecorderFailed())
             return
-        for frame in self._early:
-            recorder.write(frame)
+        for packet in self._early:
+            recorder.packet(*packet)
         self._early.clear()
+        if not self._script.recording:
+            recorder.stop()
         self._recorder = recorder
 
     async def _finish(self) -> bool:

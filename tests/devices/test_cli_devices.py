@@ -12,9 +12,8 @@ import pytest
 
 from media.audio import SAMPLE_RATE
 from media.measure import who
-from media.recorder import OggRecorder
 from media.sink import AudioWriter
-from media.source import NumpySource, load
+from media.source import load
 from media.speech import speech
 from signaling.config import load_config
 from signaling.server import HubServer
@@ -90,10 +89,9 @@ async def test_a_laptop_speaks_by_its_microphone_and_is_heard_on_its_speaker(tmp
 
 async def test_a_message_is_played_on_the_speaker(tmp_path: Path) -> None:
     message, played = tmp_path / "m.ogg", tmp_path / "played.wav"
-    recorder, source = OggRecorder(message), NumpySource(speech("carol"))
-    while not source.finished:
-        recorder.write(source.read())
-    recorder.close()
+    writer = AudioWriter(message)
+    writer.write(speech("carol"))
+    writer.close()
     async with hub_client(tmp_path) as client:
         owner, token = await client.token("alice")
         _, service = await client.token("voicemail", voicemail=True)

@@ -66,7 +66,7 @@ async def test_a_transceiver_hands_out_the_receiver_put_in_its_place(
 ) -> None:
     stock = transceiver.receiver
     assert getattr(transceiver, adapter.TRANSCEIVER_RECEIVER) is stock
-    adapter.receive_packets(transceiver, lambda ssrc, sequence, payload: None)
+    adapter.receive_packets(transceiver, lambda ssrc, sequence, timestamp, payload: None)
     assert isinstance(transceiver.receiver, adapter.PacketReceiver)
     assert pc.getReceivers() == [transceiver.receiver]
     assert transceiver.receiver.transport is stock.transport
@@ -75,7 +75,7 @@ async def test_a_transceiver_hands_out_the_receiver_put_in_its_place(
 async def test_our_receiver_is_told_packets_reports_and_disconnects(
     transceiver: RTCRtpTransceiver,
 ) -> None:
-    seen: list[tuple[int, int, bytes]] = []
+    seen: list[tuple[int, int, int, bytes]] = []
     adapter.receive_packets(transceiver, lambda *packet: seen.append(packet))
     receiver = transceiver.receiver
     streams = adapter.received_streams(receiver)
@@ -84,7 +84,7 @@ async def test_our_receiver_is_told_packets_reports_and_disconnects(
         packet = RtpPacket(payload_type=96, sequence_number=sequence, timestamp=960 * sequence)
         packet.ssrc, packet.payload = ssrc, b"opus"
         await receiver._handle_rtp_packet(packet, arrival_time_ms=0)
-    assert seen == [(5, 1, b"opus"), (5, 2, b"opus"), (6, 9, b"opus")]
+    assert seen == [(5, 1, 960, b"opus"), (5, 2, 1920, b"opus"), (6, 9, 8640, b"opus")]
     assert list(streams) == [6]
     assert (streams[6].packets_received, streams[6].packets_lost, streams[6].jitter) == (1, 0, 0)
     await receiver._handle_rtcp_packet(RtcpByePacket(sources=[6]))
@@ -113,7 +113,7 @@ def test_reports_are_made_of_the_statistics_that_we_keep() -> None:
 
 async def test_our_receiver_starts_no_thread_and_ends_its_reports(transceiver: RTCRtpTransceiver) -> None:
     before = asyncio.all_tasks()
-    adapter.receive_packets(transceiver, lambda ssrc, sequence, payload: None)
+    adapter.receive_packets(transceiver, lambda ssrc, sequence, timestamp, payload: None)
     await transceiver.receiver.receive(RTCRtpReceiveParameters(codecs=[]))
     await transceiver.receiver.receive(RTCRtpReceiveParameters(codecs=[]))
     assert len(asyncio.all_tasks() - before) == 1

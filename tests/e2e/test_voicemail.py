@@ -172,16 +172,17 @@ async def assert_holds(box: Mailbox, message: Message, said: Sound, folder: Path
     await box.audio(message.id, path)
     heard = load(path)
     assert correlation(heard, said) > 0.8
-    begin = delay_seconds(heard, said)
-    assert 0 <= begin < 0.5
-    start, end = (round(at * SAMPLE_RATE) for at in (begin, begin + len(said) / SAMPLE_RATE))
-    assert abs(level_dbfs(heard[start:end]) - level_dbfs(said)) < 1.5
+    # Beginning and end are looked for on their own: a caller whose machine stalls says less, later.
+    first, last = said[:SAMPLE_RATE], said[: -len(PAUSE)][-SAMPLE_RATE:]
+    start = round(delay_seconds(heard[: 2 * SAMPLE_RATE], first) * SAMPLE_RATE)
+    assert 0 <= start < 0.5 * SAMPLE_RATE
     # Neither greeting nor beep is in it.
-    assert level_dbfs(heard[: start - FRAME_SAMPLES]) < -45
-    # The last word is: what was said last is found at its place.
-    last = len(said) - len(PAUSE)
-    word = slice(last - SAMPLE_RATE // 2, last)
-    assert correlation(heard[start + word.start : start + word.stop], said[word]) > 0.8
+    assert level_dbfs(heard[: max(0, start - FRAME_SAMPLES)]) < -45
+    word = len(heard) - 2 * SAMPLE_RATE
+    word += round(delay_seconds(heard[word:], last) * SAMPLE_RATE)
+    assert correlation(heard[word : word + len(last)], last) > 0.8
+    end = word + len(last) + len(PAUSE)
+    assert abs(level_dbfs(heard[start:end]) - level_dbfs(said)) < 1.0
     assert abs(len(heard) - end) < 0.1 * SAMPLE_RATE
     assert abs(message.duration - len(heard) / SAMPLE_RATE) < 0.02
     assert abs(await _ffprobe(path) - message.duration) < 0.02
@@ -338,7 +339,7 @@ async def test_a_killed_service_files_at_its_next_start_once(people: People, tmp
 
 async def test_a_full_disk_keeps_what_was_recorded(people: People, tmp_path: Path) -> None:
     bob, box = await people.join("bob"), await box_of(people, "alice")
-    async with process(people, tmp_path, 12_000):
+    async with process(people, tmp_path, 20_000):
         caller = dial(bob, "alice")
         await caller.when(caller.prompts.beeped)
         caller.call.start_audio(NumpySource(SENTENCES["bob"], loop=True))

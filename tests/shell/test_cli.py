@@ -15,8 +15,8 @@ from azure.communication.identity import CommunicationIdentityClient, Communicat
 from click.testing import CliRunner
 
 from media.measure import correlation
-from media.recorder import OggRecorder
-from media.source import NumpySource, load
+from media.sink import AudioWriter
+from media.source import load
 from media.speech import speech
 from node.cli import main
 from node.commands.supervisor import Service, supervise
@@ -158,10 +158,9 @@ async def test_a_mailbox(client: Client, tmp_path: Path) -> None:
 
 
 def record(path: Path) -> None:
-    recorder, source = OggRecorder(path), NumpySource(speech("carol"))
-    while not source.finished:
-        recorder.write(source.read())
-    recorder.close()
+    writer = AudioWriter(path)
+    writer.write(speech("carol"))
+    writer.close()
 
 
 async def test_devices() -> None:

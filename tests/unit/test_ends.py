@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from media.audio import FRAME_SAMPLES, SILENCE, Frame
+from media.audio import FRAME_SAMPLES, SILENCE, Frame, PacketSink
 from media.ends import Ends
 
 pytestmark = pytest.mark.unit
@@ -107,6 +107,44 @@ class Broken(Constant):
     def close(self) -> None:
         super().close()
         raise OSError("not even that")
+
+
+class Recording(Constant):
+    """Take packets too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packets: list[tuple[int, int, int, bytes]] = []
+
+    def packet(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
+        if payload == b"bad":
+            raise OSError("the disk is full")
+        self.packets.append((ssrc, sequence, timestamp, payload))
+
+
+def test_packets_are_for_a_sink_that_takes_them_and_may_hear() -> None:
+    ends, sink = Ends(), Recording()
+    assert isinstance(sink, PacketSink) and not isinstance(Constant(), PacketSink)
+    ends.packet(1, 0, 0, b"nobody")
+    ends.set_sink(Constant())
+    ends.packet(1, 1, 960, b"no recorder")
+    ends.set_sink(sink)
+    ends.packet(1, 2, 1920, b"first")
+    for name in ("local_hold", "remote_hold", "incoming_muted", "waiting"):
+        setattr(ends, name, True)
+        ends.packet(1, 3, 2880, b"not to be heard")
+        setattr(ends, name, False)
+    ends.packet(1, 4, 3840, b"second")
+    assert sink.packets == [(1, 2, 1920, b"first"), (1, 4, 3840, b"second")]
+
+
+def test_a_sink_that_fails_at_a_packet_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
+    ends, sink = Ends(), Recording()
+    ends.set_sink(sink)
+    for _ in range(2):
+        ends.packet(1, 0, 0, b"bad")
+    assert (ends.sink, sink.closed) == (None, 1)
+    assert caplog.text.count("replaced by none") == 1
 
 
 class Short(Constant):
