@@ -5,74 +5,151 @@ tests/e2e/test_adapter_contract.py fails when a release changes one of them.
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from copy import deepcopy
+from typing import Any
 
-from aioice import Candidate
-from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver, RTCSessionDescription
-from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
-from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtpPacket
+import pylibsrtp
+from aioice import Candidate, Connection
+from aiortc import RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
+from aiortc.rtcdtlstransport import RTCDtlsTransport, State
+from aiortc.rtcrtpparameters import (
+    RTCRtpCodecParameters,
+    RTCRtpParameters,
+    RTCRtpReceiveParameters,
+    RTCRtpSendParameters,
+)
+from aiortc.rtp import is_rtcp
 from aiortc.sdp import SessionDescription
+from msgspec import Struct
 
-from media.audio import SAMPLE_RATE
-
-_log = logging.getLogger("callnode.media")
+from media.opus import Wishes, parse_wishes
 
 GATHER_SECONDS = 0.3
 CHECK_SECONDS = 0.002
 LOOPBACK = "127.0.0.1"
+DATA_RECEIVED = "data_received"
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+EVENT_TYPES = {48_000: 110, 8_000: 126}  # payload types of telephone-event by clock rate, as Chromium's
 
-# Class-private names, as Python mangles them.
-TRANSCEIVER_RECEIVER = "_RTCRtpTransceiver__receiver"
-RECEIVER_STREAMS = "_RTCRtpReceiver__remote_streams"
-SENDER_PACKETS = "_RTCRtpSender__packet_count"
-SENDER_BYTES = "_RTCRtpSender__octet_count"
-SENDER_ROUND_TRIP = "_RTCRtpSender__rtt"
-
-PacketSink = Callable[[int, int, int, bytes], None]  # SSRC, sequence number, timestamp, payload
+SHORTEST = 12  # bytes; what is shorter is neither RTP, RTCP nor DTLS, and ends aiortc's transport
+_HELD = 50  # packets that overtake the end of the handshake
 
 
-class PacketReceiver(RTCRtpReceiver):
-    """Hand out RTP packets as they come; keep aiortc's RTCP reports, drop its buffer, decoder and thread.
+class RtpTransport:
+    """Carry RTP and RTCP past aiortc's sender, receiver, router and their tasks, through its DTLS and ICE.
 
-    RTCP BYE is ignored: browsers send it on hold, and the stream goes on later.
+    `started` is called whenever a negotiation ends with the path up. A malformed packet is dropped.
     """
 
-    def __init__(self, transport: RTCDtlsTransport, packet_sink: PacketSink) -> None:
-        super().__init__("audio", transport)
-        self._packet_sink = packet_sink
-        self._reports: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        transceiver: RTCRtpTransceiver,
+        started: Callable[[RTCRtpParameters, bool], None],  # whether it is to send
+        stopped: Callable[[], None],
+        rtp: Callable[[bytes], None],
+        rtcp: Callable[[bytes], None],
+    ) -> None:
+        self.ssrc: int = transceiver.sender._ssrc
+        self._transceiver = transceiver
+        self._started, self._stopped, self._rtp, self._rtcp = started, stopped, rtp, rtcp
+        self._hooked: Connection | None = None
+        self._held: deque[bytes] = deque(maxlen=_HELD)
+        self._waiting: set[asyncio.Future[None]] = set()
+        for end, substitutes in (
+            (transceiver.sender, {"send": self._send_started, "stop": self._stop}),
+            (transceiver.receiver, {"receive": self._receive_started, "stop": self._stop}),
+        ):
+            for name, substitute in substitutes.items():
+                setattr(end, name, substitute)
+        self._hook()
 
-    async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
-        """Start receiving; aiortc calls it after each negotiation."""
-        if self._reports is None:
-            self.transport._register_rtp_receiver(self, parameters)
-            self._reports = asyncio.create_task(self._run_rtcp(), name="rtcp reports")
+    def send(self, packet: bytes) -> bool:
+        """Send an RTP packet; return whether there was a path for it."""
+        dtls = self._dtls
+        return dtls._state is State.CONNECTED and self._send(dtls._tx_srtp.protect(packet))
 
-    async def stop(self) -> None:
-        """Stop for good."""
-        if self._reports is not None:
-            self.transport._unregister_rtp_receiver(self)
-            self._reports.cancel()
-            await asyncio.wait([self._reports])
+    def send_rtcp(self, packet: bytes) -> bool:
+        """Send an RTCP packet; return whether there was a path for it."""
+        dtls = self._dtls
+        return dtls._state is State.CONNECTED and self._send(dtls._tx_srtp.protect_rtcp(packet))
 
-    def _handle_disconnect(self) -> None:
-        pass  # the peer connection's own state tells
+    @property
+    def _dtls(self) -> RTCDtlsTransport:
+        return self._transceiver.receiver.transport
 
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        if not isinstance(packet, RtcpByePacket):
-            await super()._handle_rtcp_packet(packet)
+    def _send(self, data: bytes) -> bool:
+        pair = self._dtls.transport._connection._nominated.get(1)
+        if pair is None:
+            return False
+        sending = pair.protocol.send_data(data, pair.remote_addr)
+        try:
+            waits_for = sending.send(None)
+        except StopIteration:
+            return True  # aioice's own never waits
+        task = asyncio.ensure_future(_Continued(sending, waits_for))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+        return True
 
-    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        streams = received_streams(self)
-        if packet.ssrc not in streams:
-            streams.clear()  # one sender: an SSRC that is replaced does not come back
-            streams[packet.ssrc] = StreamStatistics(SAMPLE_RATE)
-        streams[packet.ssrc].add(packet)
-        self._packet_sink(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+    def _hook(self) -> None:
+        connection = self._dtls.transport._connection
+        if connection is not self._hooked:
+            self._hooked, self._queued = connection, connection.data_received
+            setattr(connection, DATA_RECEIVED, self._received)
+
+    def _received(self, data: bytes, component: int) -> None:
+        if len(data) < SHORTEST:
+            return
+        if not 127 < data[0] < 192:
+            self._queued(data, component)
+        elif self._dtls._rx_srtp is None:
+            self._held.append(data)
+        else:
+            self._unprotect(data)
+
+    def _unprotect(self, data: bytes) -> None:
+        session = self._dtls._rx_srtp
+        try:
+            if is_rtcp(data):
+                self._rtcp(session.unprotect_rtcp(data))
+            else:
+                self._rtp(session.unprotect(data))
+        except pylibsrtp.Error:
+            pass
+
+    async def _send_started(self, parameters: RTCRtpSendParameters) -> None:
+        self._start(parameters, True)
+
+    async def _receive_started(self, parameters: RTCRtpReceiveParameters) -> None:
+        self._start(parameters, False)
+
+    def _start(self, parameters: RTCRtpParameters, sends: bool) -> None:
+        self._hook()
+        self._started(parameters, sends)
+        while self._held:
+            self._unprotect(self._held.popleft())
+
+    async def _stop(self) -> None:
+        self._stopped()
+        if self._waiting:
+            for task in self._waiting:
+                task.cancel()
+            await asyncio.wait(self._waiting)
+
+
+class _Continued:
+    """Await the rest of a coroutine that was begun without a task, and what it waits for."""
+
+    def __init__(self, coroutine: Coroutine[Any, None, None], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self._waits_for
+        yield from self._coroutine.__await__()
 
 
 class IcePacing:
@@ -119,21 +196,15 @@ async def _repeat(check: Callable[[], bool]) -> None:
         await asyncio.sleep(CHECK_SECONDS)
 
 
-def receive_packets(transceiver: RTCRtpTransceiver, packet_sink: PacketSink) -> None:
-    """Put a PacketReceiver in the place of a fresh transceiver's receiver."""
-    receiver = PacketReceiver(transceiver.receiver.transport, packet_sink)
-    receiver._set_rtcp_ssrc(transceiver.sender._ssrc)
-    setattr(transceiver, TRANSCEIVER_RECEIVER, receiver)
+class Formats(Struct, frozen=True):
+    """Payload types: that of Opus, and the clock rates of keypad digits by theirs."""
 
-
-def received_streams(receiver: RTCRtpReceiver) -> dict[int, StreamStatistics]:
-    """Return the RTCP statistics of each received SSRC."""
-    streams: dict[int, StreamStatistics] = getattr(receiver, RECEIVER_STREAMS)
-    return streams
+    opus: int
+    events: dict[int, int]
 
 
 async def create_offer(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> RTCSessionDescription:
-    """Return an offer of Opus with FEC alone; a re-offer keeps payload type and header extension ids.
+    """Return an offer of Opus and keypad digits alone; a re-offer keeps payload types and extension ids.
 
     aiortc offers its own defaults each time, and browsers refuse an id that changes its meaning
     (RFC 8843 §9, RFC 8285 §6).
@@ -143,7 +214,7 @@ async def create_offer(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) ->
     if codecs:
         transceiver._codecs, transceiver._headerExtensions = codecs, extensions
     else:
-        choose_opus(transceiver)
+        transceiver._codecs = [_opus(transceiver), *map(_telephone_event, EVENT_TYPES.items())]
     description = SessionDescription.parse(offer.sdp)
     for media in description.media:
         if media.rtp.muxId == transceiver.mid or media.kind == "audio":
@@ -153,22 +224,35 @@ async def create_offer(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) ->
     return RTCSessionDescription(sdp=str(description), type="offer")
 
 
-def choose_opus(transceiver: RTCRtpTransceiver) -> None:
-    """Keep Opus alone of what both ends know, and ask for its FEC. Raises ValueError without Opus."""
-    opus = [deepcopy(codec) for codec in transceiver._codecs if _is_opus(codec)][:1]
-    if not opus:
-        raise ValueError("the other end does not offer Opus")
-    opus[0].parameters = {"minptime": 10, "useinbandfec": 1}
-    transceiver._codecs = opus
+def choose_formats(transceiver: RTCRtpTransceiver, remote_sdp: str) -> Wishes:
+    """Keep what both ends know of Opus and keypad digits; return what the other end wants of our Opus.
+
+    Payload types are the other end's. Raises ValueError without Opus.
+    """
+    opus = _opus(transceiver)
+    events: dict[int, int] = {}  # by clock rate
+    wishes = Wishes()
+    for media in SessionDescription.parse(remote_sdp).media:
+        if media.rtp.muxId == transceiver.mid:
+            for codec in media.rtp.codecs:
+                if codec.payloadType == opus.payloadType:
+                    wishes = parse_wishes(codec.parameters)
+                elif codec.name.lower() == "telephone-event" and codec.clockRate in EVENT_TYPES:
+                    events.setdefault(codec.clockRate, codec.payloadType or 0)
+    transceiver._codecs = [opus, *map(_telephone_event, sorted(events.items(), reverse=True))]
+    return wishes
 
 
-def sent(transceiver: RTCRtpTransceiver) -> tuple[int, int, float | None]:
-    """Return packets and bytes sent, and the round trip time in seconds once it is known."""
-    sender = transceiver.sender
-    packets: int = getattr(sender, SENDER_PACKETS)
-    octets: int = getattr(sender, SENDER_BYTES)
-    round_trip: float | None = getattr(sender, SENDER_ROUND_TRIP)
-    return packets, octets, round_trip
+def formats(transceiver: RTCRtpTransceiver) -> Formats:
+    """Return what has been negotiated, or offered."""
+    opus, *events = transceiver._codecs
+    return Formats(opus.payloadType or 0, {codec.payloadType or 0: codec.clockRate for codec in events})
+
+
+def extension_ids(parameters: RTCRtpParameters) -> tuple[int, int]:
+    """Return the header extension ids of audio level and of media identification, 0 for none."""
+    ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
+    return ids.get(LEVEL_URI, 0), ids.get(MID_URI, 0)
 
 
 async def close_connection(pc: RTCPeerConnection, pacing: IcePacing) -> None:
@@ -178,5 +262,21 @@ async def close_connection(pc: RTCPeerConnection, pacing: IcePacing) -> None:
         await pc.close()
 
 
-def _is_opus(codec: RTCRtpCodecParameters) -> bool:
-    return codec.mimeType.lower() == "audio/opus"
+def _opus(transceiver: RTCRtpTransceiver) -> RTCRtpCodecParameters:
+    for codec in transceiver._codecs:
+        if codec.mimeType.lower() == "audio/opus":
+            opus = deepcopy(codec)
+            opus.parameters = {"minptime": 10, "useinbandfec": 1, "usedtx": 1}
+            return opus
+    raise ValueError("the other end does not offer Opus")
+
+
+def _telephone_event(event: tuple[int, int]) -> RTCRtpCodecParameters:
+    clock_rate, payload_type = event
+    return RTCRtpCodecParameters(
+        mimeType="audio/telephone-event",
+        clockRate=clock_rate,
+        channels=1,
+        payloadType=payload_type,
+        parameters={"0-15": None},
+    )

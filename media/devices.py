@@ -9,9 +9,9 @@ from typing import Any, Literal
 import miniaudio
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame
+from media.mixer import mix
 from media.ring import Ring
 
 log = logging.getLogger("callnode.media.devices")
@@ -24,7 +24,6 @@ _RING_SAMPLES = 8 * FRAME_SAMPLES
 _PREFILL_SAMPLES = 2 * FRAME_SAMPLES
 # A busy Python thread otherwise keeps the card's callback waiting 5 ms at a time, which is heard as holes.
 _SWITCH_SECONDS = 0.0005
-_KNEE = 0.7 * 32768
 
 
 class AudioDevice(Struct, frozen=True):
@@ -218,19 +217,6 @@ class _Stream:
         while True:
             count = yield sound
             sound = mix([ring.read(count) for ring in self._rings], count).tobytes()
-
-
-def mix(frames: list[Frame], count: int) -> Frame:
-    """Return the sum of frames of `count` samples; where it is loud, it bends instead of clipping."""
-    if not frames:
-        return np.zeros(count, np.int16)
-    if len(frames) == 1:
-        return frames[0]
-    total: NDArray[np.float32] = np.sum(frames, axis=0, dtype=np.float32)
-    size = np.abs(total)
-    room = 32767 - _KNEE
-    bent = np.where(size > _KNEE, _KNEE + room * np.tanh((size - _KNEE) / room), size)
-    return np.asarray(np.copysign(bent, total)).astype(np.int16)
 
 
 def _found(kind: Kind) -> list[AudioDevice]:

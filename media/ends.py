@@ -1,25 +1,36 @@
 """The two ends of a call's sound: the Source it says and the Sink that hears it, swappable and faultless.
 
 A Source or Sink that raises is logged once and let go. Where one sound takes over from another, in the middle
-of a wave, a ramp of 5 ms keeps the join from clicking.
+of a wave, they are cross-faded over 5 ms.
 """
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
-from media.audio import FRAME_SAMPLES, SILENCE, Frame, Sink, Source, level_dbfs
+from media.audio import FRAME_SAMPLES, SILENCE, Frame, Sink, Source
+from media.fades import Joined
+from media.mixer import Gain
+from media.talking import Talking
 
 _log = logging.getLogger("callnode.media")
 
-_RAMP_SAMPLES = 240
-_RISE = np.arange(_RAMP_SAMPLES, dtype=np.float32) / _RAMP_SAMPLES
-
 
 class Ends:
-    """What a call is attached to, before, during and between its peer connections."""
+    """What a call is attached to, before, during and between its peer connections.
 
-    def __init__(self) -> None:
+    While this end alone holds, `hold_audio` is opened and said; while the other alone holds, what it says
+    is heard, and nothing is said; while both hold, there is silence. `speaking` is told whether the other
+    end talks, `speaking_while_muted` whether this end talks although muted.
+    """
+
+    def __init__(
+        self,
+        hold_audio: Callable[[], Source] | None = None,
+        speaking: Callable[[bool], None] = lambda on: None,
+        speaking_while_muted: Callable[[bool], None] = lambda on: None,
+    ) -> None:
         self.source: Source | None = None
         self.sink: Sink | None = None
         self.local_hold = False
@@ -27,8 +38,17 @@ class Ends:
         self.muted = False
         self.incoming_muted = False
         self.waiting = False  # until it takes another call's place: says nothing, hears nothing
-        self._said = _Joined()
-        self._heard = _Joined()
+        self.outgoing = Gain()
+        self.incoming = Gain()
+        self._hold_audio = hold_audio
+        self._held_hear: Source | None = None
+        self._said = Joined()
+        self._heard = Joined()
+        self._here = Talking()
+        self._there = Talking()
+        self._speaking = speaking
+        self._speaking_while_muted = speaking_while_muted
+        self._told = False  # that somebody speaks while muted
 
     @property
     def held(self) -> bool:
@@ -39,20 +59,27 @@ class Ends:
         """Return the next frame to say; what is muted or held is read on, so that it stays current."""
         if self.waiting:
             return self._said.join(None, SILENCE)
-        source = self.source
-        frame = self._read(source) if source else SILENCE
-        if self.muted or self.local_hold:
+        source, frame = self._own()
+        if self.local_hold and not self.remote_hold:
+            return self._said.join(*self._hold())
+        self._end_hold()
+        if self.muted or self.held:
             source, frame = None, SILENCE
         return self._said.join(source, frame)
 
     def write(self, frame: Frame) -> None:
-        """Let the sink hear a frame, or silence in its place while held or muted."""
-        sink = self.sink
-        if self.waiting or sink is None:
+        """Let the sink hear a frame, or silence in its place while holding or muted."""
+        if self.waiting:
             return
-        deaf = self.held or self.incoming_muted
+        if self._there.rest() if self.held else self._there.hear(frame):
+            self._speaking(self._there.speaking)
+        sink = self.sink
+        if sink is None:
+            return
+        deaf = self.local_hold or self.incoming_muted
+        heard = SILENCE if deaf else self.incoming.apply(frame)
         try:
-            sink.write(self._heard.join(None if deaf else self, SILENCE if deaf else frame))
+            sink.write(self._heard.join(None if deaf else self, heard))
         except Exception:
             _log.exception("sink failed and is replaced by none: %s", type(sink).__name__)
             self.set_sink(None)
@@ -82,65 +109,85 @@ class Ends:
             _close(before)
 
     def move_to(self, other: "Ends") -> None:
-        """Give source and sink to another call, whose own are closed; what is not there is not moved."""
+        """Give source and sink, with their volumes, to another call, whose own are closed.
+
+        What is not there is not moved.
+        """
         if self.source is not None:
             other.set_source(self.source)
             self.source = None
+            other.outgoing, self.outgoing = self.outgoing, Gain()
         if self.sink is not None:
             other.set_sink(self.sink)
             self.sink = None
-            other._heard = self._heard  # the sink's last sample, from which to ramp
-            self._heard = _Joined()
+            other.incoming, self.incoming = self.incoming, Gain()
+            other._heard = self._heard  # the sink's last sound, out of which to fade
+            self._heard = Joined()
 
     def close(self) -> None:
         """Close source and sink."""
         self.set_source(None)
         self.set_sink(None)
+        self._end_hold()
 
     @property
     def level_out(self) -> float:
-        """Return the level of the last frame said, in dBFS."""
-        return level_dbfs(self._said.frame)
+        """Return the level of what was said in the last 100 ms, in dBFS."""
+        return self._said.level
 
     @property
     def level_in(self) -> float:
-        """Return the level of the last frame heard, in dBFS."""
-        return level_dbfs(self._heard.frame)
+        """Return the level of what was heard in the last 100 ms, in dBFS."""
+        return self._heard.level
 
-    def _read(self, source: Source) -> Frame:
+    def _own(self) -> tuple[Source | None, Frame]:
+        """Return what this end would say, were it neither muted nor held."""
+        # A source that hangs up in the read of its last frame is gone by then, and still the origin of it.
+        source, frame = self.source, SILENCE
+        if source is not None:
+            read = _read(source)
+            if read is None:
+                self.set_source(None)
+                source = None
+            else:
+                frame = self.outgoing.apply(read)
+        self._here.hear(frame)
+        talks = self.muted and not self.held and self._here.speaking
+        if talks is not self._told:
+            self._told = talks
+            self._speaking_while_muted(talks)
+        return source, frame
+
+    def _hold(self) -> tuple[Source | None, Frame]:
+        """Return what the other end is to hear while it is held."""
         try:
-            frame = source.read()
-            if frame.shape == (FRAME_SAMPLES,) and frame.dtype == np.int16:
-                return np.ascontiguousarray(frame)
-            problem = f"returned {frame.dtype} of shape {frame.shape}, not int16 of ({FRAME_SAMPLES},)"
-            _log.error("source is replaced by silence: %s %s", type(source).__name__, problem)
+            if self._held_hear is None and self._hold_audio is not None:
+                self._held_hear = self._hold_audio()
         except Exception:
-            _log.exception("source failed and is replaced by silence: %s", type(source).__name__)
-        self.set_source(None)
-        return SILENCE
+            _log.exception("there is no hold audio")
+            self._hold_audio = None
+        frame = _read(self._held_hear) if self._held_hear is not None else SILENCE
+        if frame is None:
+            self._end_hold()
+            self._hold_audio = None
+        return self._held_hear, SILENCE if frame is None else frame
+
+    def _end_hold(self) -> None:
+        before, self._held_hear = self._held_hear, None
+        _close(before)
 
 
-class _Joined:
-    """A sound put together of several origins, without steps where they meet."""
-
-    def __init__(self) -> None:
-        self.frame: Frame = SILENCE
-        self._origin: object = None
-
-    def join(self, origin: object, frame: Frame) -> Frame:
-        if origin is not self._origin:
-            self._origin = origin
-            frame = _ramped(self.frame[-1], frame)
-        self.frame = frame
-        return frame
-
-
-def _ramped(last: np.int16, frame: Frame) -> Frame:
-    """Return a frame that starts where the sound before it ended."""
-    start = frame[:_RAMP_SAMPLES]
-    ramped = frame.copy()
-    ramped[:_RAMP_SAMPLES] = (start * _RISE + float(last) * (1.0 - _RISE)).astype(np.int16)
-    return ramped
+def _read(source: Source) -> Frame | None:
+    """Return the next frame of a source, None if it has none that can be said."""
+    try:
+        frame = source.read()
+        if frame.shape == (FRAME_SAMPLES,) and frame.dtype == np.int16:
+            return np.ascontiguousarray(frame)
+        problem = f"returned {frame.dtype} of shape {frame.shape}, not int16 of ({FRAME_SAMPLES},)"
+        _log.error("source is replaced by silence: %s %s", type(source).__name__, problem)
+    except Exception:
+        _log.exception("source failed and is replaced by silence: %s", type(source).__name__)
+    return None
 
 
 def _close(end: Source | Sink | None) -> None:

@@ -22,6 +22,7 @@ from media.orders import (
     AudioUp,
     Close,
     Closed,
+    DtmfReceived,
     Failed,
     Happening,
     MakeAnswer,
@@ -30,9 +31,12 @@ from media.orders import (
     Mute,
     OfferReady,
     Order,
+    RemoteSpeaking,
     ReofferAnswered,
     ReofferReady,
+    SendDtmf,
     SetHold,
+    SpeakingWhileMuted,
     TakeOver,
 )
 from media.peer import Peer
@@ -57,12 +61,20 @@ class IceServer(Struct, frozen=True):
 
 
 class Engine:
-    """Own the media of all calls of an endpoint; `happened` is called on the event loop."""
+    """Own the media of all calls of an endpoint; `happened` is called on the event loop.
+
+    `hold_audio` opens what the other end hears while it is held: silence without it.
+    """
 
     def __init__(
-        self, happened: Callable[[Happening], None], *, ice_servers: Sequence[IceServer] = ()
+        self,
+        happened: Callable[[Happening], None],
+        *,
+        ice_servers: Sequence[IceServer] = (),
+        hold_audio: Callable[[], Source] | None = None,
     ) -> None:
         self._happened = happened
+        self._hold_audio = hold_audio
         self._ice_servers = [
             RTCIceServer(list(server.urls), server.username or None, server.credential or None)
             for server in ice_servers
@@ -111,6 +123,19 @@ class Engine:
         elif sink is not None:
             sink.close()
 
+    def set_volume(
+        self, call_id: str, *, outgoing: float | None = None, incoming: float | None = None
+    ) -> None:
+        """Set how loud a call is said and heard, from 0 over 1 (as it is) to 4; None leaves as it is.
+
+        Raises ValueError for another volume.
+        """
+        leg = self._leg(call_id)
+        if leg is not None:
+            ends = leg.ends
+            ends.outgoing.volume = ends.outgoing.volume if outgoing is None else outgoing
+            ends.incoming.volume = ends.incoming.volume if incoming is None else incoming
+
     def stats(self, call_id: str) -> Stats | None:
         """Return the figures of a call, or None when it has no peer connection."""
         leg = self._legs.get(call_id)
@@ -128,8 +153,15 @@ class Engine:
         if call_id not in self._legs:
             if self._ended or call_id in self._closed:
                 return None
-            self._legs[call_id] = _Leg(call_id)
+            self._legs[call_id] = _Leg(call_id, self._ends(call_id))
         return self._legs[call_id]
+
+    def _ends(self, call_id: str) -> Ends:
+        return Ends(
+            self._hold_audio,
+            lambda on: self._tell(RemoteSpeaking(call_id, on)),
+            lambda on: self._tell(SpeakingWhileMuted(call_id, on)),
+        )
 
     def _enqueue(self, leg: "_Leg", order: Order) -> None:
         leg.orders.append(order)
@@ -148,7 +180,7 @@ class Engine:
             except Exception as error:
                 what = f"{type(order).__name__}: {type(error).__name__}: {str(error)[:120]}"
                 _log.warning("an order failed, call %s: %s", leg.call_id, what)
-                if not isinstance(order, AddCandidate | Close):
+                if not isinstance(order, AddCandidate | SendDtmf | Close):
                     self._tell(Failed(leg.call_id, what))
         leg.working = False
 
@@ -170,6 +202,8 @@ class Engine:
                 await leg.add_candidate(order)
             case SetHold():
                 await self._hold(leg, order)
+            case SendDtmf(_, digits):
+                leg.opened.press(digits)
             case Close(call_id):
                 try:
                     if leg.peer is not None:
@@ -187,6 +221,7 @@ class Engine:
             self._ice_servers,
             lambda: self._audio_up(leg),
             lambda: self._tell(MediaLost(leg.call_id)),
+            lambda event: self._tell(DtmfReceived(leg.call_id, event.digit, event.duration)),
         )
         return leg.peer
 
@@ -246,9 +281,9 @@ _DIRECTIONS = {
 class _Leg:
     """A call as the engine sees it."""
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, ends: Ends) -> None:
         self.call_id = call_id
-        self.ends = Ends()
+        self.ends = ends
         self.peer: Peer | None = None
         self.orders: deque[Order] = deque()
         self.working = False

@@ -1,203 +1,308 @@
-"""The jitter buffer: packets in as the network brings them, one release out every slot. Pure.
+"""The jitter buffer: packets in as the network brings them, and what to play of them when. Pure.
 
-It keeps as little as the network allows. A packet that is late when its slot comes is concealed and waited
-for, which adds one packet of delay; once the fullest need of a whole window leaves packets to spare, two are
-merged into one slot, which takes it back. After a loss one packet more is kept for a while, so that the
-forward error correction in the packet after the next lost one is there in time.
+Times are counted in samples (48 kHz). The transit of a packet is its arrival minus its RTP timestamp; each of
+the two clocks has an origin of its own, so only differences of transits mean anything, and a drift of the
+clocks is a transit that moves. A packet is played once its slack, the transit it would have if it came just
+now, reaches the target: what nearly all packets of the last seconds needed. A lost packet needs the one after
+it, if that carries its sound a second time (FEC); looking ahead is paid for only where losses are frequent.
 """
 
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable
 from typing import TypeAlias
 
 from msgspec import Struct
 
-WINDOW = 250  # slots over which the spare is measured; 5 s of 20 ms packets
-MAX_SPAN = 10  # packets of delay beyond which the oldest are dropped
-PATIENCE = 10  # empty slots after which the stream is taken to pause (DTX, hold)
-MERGE_INTERVAL = 10  # slots between two merges
+SAMPLE_RATE = 48_000
+MILLISECOND = SAMPLE_RATE // 1000
+
+START = 10 * MILLISECOND  # delay to begin with, beyond that of the fastest packet
+FLOOR = 5 * MILLISECOND  # delay however steady the network is
+MARGIN = 1 * MILLISECOND
+TOLERANCE = 5 * MILLISECOND  # by which the slack may miss the target before time is filled to make it up
+LATE_SHARE = 0.01  # of packets may come after their time
+LOST_SHARE = 0.008  # of packets may stay lost although the one after them carries them
+TOGETHER = 4 * MILLISECOND  # between packets that come at once
+MEMORY = 3 * SAMPLE_RATE  # of sound whose transits are remembered
+LOSS_MEMORY = 10 * SAMPLE_RATE
+MAX_HELD = 400 * MILLISECOND  # beyond it the oldest packets are dropped
+MAX_PACKETS = 200
+IDLE = 1 * SAMPLE_RATE  # without a packet
+RESTART = 2 * SAMPLE_RATE  # a change of transit that no network makes
+SLICE = 120  # samples, 2.5 ms: all lengths of Opus are multiples of it
+MAX_SAMPLES = 120 * MILLISECOND  # the longest packet, RFC 6716 §3.2.5
+DTX_BYTES = 2  # a packet of so many bytes says that nothing is said
 MAX_DROPOUT = 3000  # RFC 3550 appendix A.1
 MAX_MISORDER = 100
 
 
 class Packet(Struct, frozen=True):
-    """The next packet in order."""
+    """A packet; `timestamp` and `sequence` are extended, so that they never wrap, `arrival` is in samples."""
 
+    timestamp: int
+    sequence: int
     payload: bytes
+    arrival: int
+
+    @property
+    def pause(self) -> bool:
+        """Return whether it is one of a pause (DTX)."""
+        return len(self.payload) <= DTX_BYTES
 
 
-class Merged(Struct, frozen=True):
-    """Two packets in order, to be made into the time of one."""
+class Recover(Struct, frozen=True):
+    """So many samples are lost; `following` carries them a second time."""
 
-    first: bytes
-    second: bytes
+    following: bytes
+    samples: int
 
 
-class Lost(Struct, frozen=True):
-    """The next packet is lost; `following` is the one after it, if it is there."""
+class Conceal(Struct, frozen=True):
+    """So many samples are lost."""
 
-    following: bytes | None
+    samples: int
 
 
 class Late(Struct, frozen=True):
-    """The next packet is not there yet."""
+    """What comes next is not there yet: fill the time, and tell `filled`."""
+
+
+class Pause(Struct, frozen=True):
+    """The other end says nothing for now."""
 
 
 class Idle(Struct, frozen=True):
     """No stream is running."""
 
 
-Release: TypeAlias = Packet | Merged | Lost | Late | Idle
+Release: TypeAlias = Packet | Recover | Conceal | Late | Pause | Idle
 
-_LATE = Late()
-_IDLE = Idle()
+_LATE, _PAUSE, _IDLE = Late(), Pause(), Idle()
+
+
+class Transits:
+    """The transits of the last seconds, and the target that follows from them."""
+
+    def __init__(self) -> None:
+        self.target = 0
+        self._recent: deque[tuple[int, int]] = deque()  # transit, samples of sound
+        self._sorted: list[int] = []
+        self._remembered = 0  # samples
+        self._passed = 0  # samples
+        self._samples = SLICE  # of the last packet
+        self._lost: deque[int] = deque()  # what had passed by then
+
+    @property
+    def delay(self) -> int:
+        """Return the target beyond the fastest packet."""
+        return self.target - self._sorted[0] if self._sorted else 0
+
+    def came(self, transit: int, samples: int) -> None:
+        """Take note of a packet."""
+        self._recent.append((transit, samples))
+        insort(self._sorted, transit)
+        self._count(samples)
+        self._aim()
+
+    def followed(self, samples: int) -> None:
+        """Take note of a packet that came with the one before: one stall of the network made both late."""
+        if self._recent:
+            transit, before = self._recent[-1]
+            self._recent[-1] = transit, before + samples
+            self._count(samples)
+
+    def lost(self) -> None:
+        """Take note of a lost packet that the one after it carries a second time."""
+        self._lost.append(self._passed)
+
+    def _count(self, samples: int) -> None:
+        self._remembered += samples
+        self._passed += samples
+        self._samples = samples
+        while self._remembered > MEMORY and len(self._recent) > 1:
+            old, length = self._recent.popleft()
+            del self._sorted[bisect_left(self._sorted, old)]
+            self._remembered -= length
+        while self._lost and self._passed - self._lost[0] > LOSS_MEMORY:
+            self._lost.popleft()
+
+    def move_to(self, transit: int) -> None:
+        """Let the fastest packet have had this transit: the clocks have jumped, the network is the same."""
+        if self._sorted:
+            by = transit - self._sorted[0]
+            self._recent = deque((old + by, samples) for old, samples in self._recent)
+            self._sorted = [old + by for old in self._sorted]
+            self.target += by
+
+    def _aim(self) -> None:
+        fastest, needed = self._sorted[0], self._exceeded_by(LATE_SHARE)
+        lost_share = len(self._lost) * self._samples / min(self._passed, LOSS_MEMORY)
+        if lost_share > LOST_SHARE:
+            needed = max(needed, self._exceeded_by(LOST_SHARE / lost_share) + self._samples)
+        least = FLOOR if self._passed > SAMPLE_RATE // 2 else START
+        self.target = max(needed + MARGIN, fastest + least)
+
+    def _exceeded_by(self, share: float) -> int:
+        count = len(self._sorted)
+        return self._sorted[max(0, count - 1 - max(1, int(share * count)))]
 
 
 class JitterBuffer:
     """Order, wait for, give up and count the packets of one RTP stream at a time."""
 
-    def __init__(self) -> None:
-        self.late = 0  # packets that came after their slot
+    def __init__(self, has_fec: Callable[[bytes], bool]) -> None:
         self.lost = 0  # packets given up
-        self.duplicates = 0
-        self.dropped = 0  # packets thrown away to catch up
-        self.delay = 0.0  # seconds a packet waits, smoothed
-        self._packets: dict[int, tuple[bytes, float]] = {}
+        self.discarded = 0  # packets that came too late or twice, or were dropped to catch up
+        self.excess = 0  # samples by which the slack was beyond the target when last a packet was due
+        self.samples = 20 * MILLISECOND  # of the last packet played
+        self._has_fec = has_fec
+        self._transits = Transits()
+        self._held: dict[int, Packet] = {}
         self._ssrc: int | None = None
+        self._newest = Packet(0, 0, b"", 0)
+        self._last_arrival = 0
         self._playing = False
-        self._next = 0  # sequence numbers are extended, so that they never wrap
-        self._newest = -1
-        self._waited = 0  # slots concealed while waiting for `_next`
-        self._since_loss = WINDOW
-        self._since_merge = 0
-        self._slots = 0
-        self._floor = MAX_SPAN
-        self._spare = 0
+        self._pausing = False
+        self._cursor = 0  # timestamp of what is played next
+        self._sequence = 0  # of what was played last
+        self._filled = 0  # samples filled while waiting for the cursor
+        self._given_up: deque[int] = deque(maxlen=MAX_MISORDER)
 
     def __len__(self) -> int:
-        return len(self._packets)
-
-    def put(self, ssrc: int, sequence: int, payload: bytes, now: float) -> None:
-        """Take a packet in; `sequence` is the 16 bits of its header, `now` seconds of a monotonic clock."""
-        if ssrc != self._ssrc:
-            self._ssrc = ssrc
-            self._begin(sequence)
-        number = self._newest + ((sequence - self._newest + 0x8000) & 0xFFFF) - 0x8000
-        if number - self._newest > MAX_DROPOUT or self._next - number > MAX_MISORDER:
-            self._begin(sequence)
-            number = sequence
-        if number < self._next:
-            self.late += 1
-        elif number in self._packets:
-            self.duplicates += 1
-        else:
-            self._packets[number] = (payload, now)
-            self._newest = max(self._newest, number)
-            if not self._playing and self._newest - min(self._packets) >= MAX_SPAN:
-                self._skip_to(self._newest - MAX_SPAN + 1)
-
-    def take(self, now: float) -> Release:
-        """Return what this slot plays; call it once for each packet's worth of time."""
-        if not self._playing:
-            if not self._packets:
-                return _IDLE
-            self._start()
-        wanted = 2 if self._since_loss < WINDOW else 1
-        if self._span > MAX_SPAN:
-            self._skip_to(self._newest - wanted + 1)
-        self._measure(wanted)
-        if self._span == 0:
-            return self._wait()
-        while self._next not in self._packets and self._span > wanted and self._waited + self._spare > 0:
-            self._give_up_unheard()
-        if self._next not in self._packets:
-            return self._give_up()
-        first = self._pop(now)
-        self._waited = 0
-        if self._spare and self._since_merge >= MERGE_INTERVAL and self._next in self._packets:
-            self._spare -= 1
-            self._since_merge = 0
-            return Merged(first, self._pop(now))
-        return Packet(first)
-
-    def drain(self, now: float) -> list[Packet | Lost]:
-        """Return at once what is left to play, the newest MAX_SPAN packets at most; then it is empty."""
-        if self._packets and not self._playing:
-            self._start()
-        if self._span > MAX_SPAN:
-            self._skip_to(self._newest - MAX_SPAN + 1)
-        released: list[Packet | Lost] = []
-        while self._span > 0:
-            if self._next in self._packets:
-                released.append(Packet(self._pop(now)))
-            elif self._waited > 0:
-                self._give_up_unheard()
-            else:
-                released.append(self._give_up())
-        return released
+        return len(self._held)
 
     @property
-    def _span(self) -> int:
-        return self._newest - self._next + 1
+    def target_delay(self) -> int:
+        """Return the delay aimed at, in samples beyond the fastest packet."""
+        return self._transits.delay
 
-    def _begin(self, sequence: int) -> None:
-        self._packets.clear()
-        self._playing = False
-        self._next = sequence
-        self._newest = sequence - 1
-        self._since_loss = WINDOW
+    def put(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
+        """Take in a packet, with 32, 16 and 32 bits of its header; `now` in seconds of a monotonic clock."""
+        arrival = int(now * SAMPLE_RATE)
+        packet = self._extended(sequence, timestamp, payload, arrival) if ssrc == self._ssrc else None
+        if packet is None:
+            packet = self._newest = Packet(timestamp, sequence, payload, arrival)
+            self._begin(ssrc, arrival - timestamp)
+        self._last_arrival = arrival
+        late = self._playing and packet.timestamp < self._cursor
+        if packet.timestamp in self._held or (late and packet.timestamp not in self._given_up):
+            self.discarded += 1  # a second time
+            return
+        if not packet.pause:
+            if packet.timestamp > self._newest.timestamp and arrival - self._newest.arrival < TOGETHER:
+                self._transits.followed(self.samples)
+            else:
+                self._transits.came(arrival - packet.timestamp, self.samples)
+        if late:
+            self._given_up.remove(packet.timestamp)
+            self.discarded += 1
+            self.lost -= 1
+            return
+        self._held[packet.timestamp] = packet
+        if packet.timestamp > self._newest.timestamp:
+            self._newest = packet
+        while len(self._held) > MAX_PACKETS or self._newest.timestamp - min(self._held) > MAX_HELD:
+            self._drop_oldest()
 
-    def _start(self) -> None:
-        self._playing = True
-        self._waited = 0
-        self._next = min(self._packets)
-        self._measure_anew()
+    def take(self, now: float) -> Release:
+        """Return what to play next, and step behind it."""
+        clock = int(now * SAMPLE_RATE)
+        while self._held:
+            packet = self._held.pop(self._cursor, None) if self._playing else None
+            if packet is not None:
+                self.excess = clock - self._cursor - self._transits.target
+                self._cursor += self.samples
+                self._sequence = packet.sequence
+                self._pausing = packet.pause
+                self._filled = 0
+                return packet
+            release = self._missing(clock)
+            if release is not None:
+                return release
+        return self._starve(clock)
 
-    def _measure_anew(self) -> None:
-        self._slots = 0
-        self._floor = MAX_SPAN
-        self._spare = 0
-        self._since_merge = 0
+    def ready(self) -> bool:
+        """Return whether the next packet is there."""
+        return self._playing and self._cursor in self._held
 
-    def _measure(self, wanted: int) -> None:
-        self._slots += 1
-        self._since_loss += 1
-        self._since_merge += 1
-        self._floor = min(self._floor, self._span)
-        if self._slots == WINDOW:
-            spare = self._floor - wanted
-            self._measure_anew()
-            self._spare = max(0, spare)
+    def decoded(self, samples: int) -> None:
+        """Tell how long the packet is that was taken last."""
+        self._cursor += samples - self.samples
+        self.samples = samples
 
-    def _wait(self) -> Release:
-        self._spare = 0
-        self._waited += 1
-        if self._waited > PATIENCE:
+    def filled(self, samples: int) -> None:
+        """Tell how much time was filled because a packet is late."""
+        self._filled += samples
+
+    def _extended(self, sequence: int, timestamp: int, payload: bytes, arrival: int) -> Packet | None:
+        """Return the packet in the order of the stream, none if a stream begins with it."""
+        newest = self._newest
+        ahead = ((sequence - newest.sequence + 0x8000) & 0xFFFF) - 0x8000
+        later = ((timestamp - newest.timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        moved = arrival - newest.arrival - later
+        idle = not self._playing and not self._held
+        if idle or not -MAX_MISORDER <= ahead <= MAX_DROPOUT or abs(moved) > RESTART:
+            return None
+        return Packet(newest.timestamp + later, newest.sequence + ahead, payload, arrival)
+
+    def _begin(self, ssrc: int, transit: int) -> None:
+        self.discarded += len(self._held)
+        self._held.clear()
+        self._given_up.clear()
+        self._ssrc = ssrc
+        self._playing = self._pausing = False
+        self._transits.move_to(transit)
+
+    def _drop_oldest(self) -> None:
+        dropped = self._held.pop(min(self._held))
+        self.discarded += 1
+        if self._playing:
+            self._cursor, self._sequence = min(self._held), dropped.sequence
+
+    def _starve(self, clock: int) -> Release:
+        if clock - self._last_arrival > IDLE:
             self._playing = False
+        if not self._playing:
             return _IDLE
-        return _LATE
+        return _PAUSE if self._pausing else _LATE
 
-    def _give_up(self) -> Lost:
-        following = self._packets.get(self._next + 1)
-        self._next += 1
+    def _missing(self, clock: int) -> Release | None:
+        """Return what to play while the first packet held is not the next, none to look again."""
+        first = self._held[min(self._held)]
+        gap = first.timestamp - self._cursor
+        count = first.sequence - self._sequence - 1
+        if self._playing and gap < 0:  # the one before lasts into it
+            del self._held[first.timestamp]
+            self.discarded += 1
+            return None
+        if not self._playing or count <= 0 or not SLICE <= gap // count <= 2 * self.samples:
+            return self._resume(first, clock)
+        samples = min(gap // count // SLICE * SLICE, MAX_SAMPLES)
+        excess = clock - self._cursor - self._transits.target
+        recoverable = count == 1 and self._has_fec(first.payload)
+        unheard = self._filled >= samples and excess >= samples - TOLERANCE
+        if not unheard and not recoverable and excess < -TOLERANCE:
+            return _LATE
+        if recoverable:
+            self._transits.lost()
+        self._given_up.append(self._cursor)
         self.lost += 1
-        self._since_loss = 0
-        return Lost(following[0] if following else None)
+        self._cursor += samples
+        self._sequence += 1
+        if unheard:  # its time was filled while waiting for it
+            self._filled -= samples
+            return None
+        self.excess = excess
+        return Recover(first.payload, samples) if recoverable else Conceal(samples)
 
-    def _give_up_unheard(self) -> None:
-        # Its time was already filled while waiting for it, or is time to spare.
-        self._give_up()
-        if self._waited:
-            self._waited -= 1
-        else:
-            self._spare -= 1
-
-    def _pop(self, now: float) -> bytes:
-        payload, arrival = self._packets.pop(self._next)
-        self._next += 1
-        self.delay += (now - arrival - self.delay) / 16
-        return payload
-
-    def _skip_to(self, number: int) -> None:
-        for old in [key for key in self._packets if key < number]:
-            del self._packets[old]
-            self.dropped += 1
-        self._next = number
+    def _resume(self, first: Packet, clock: int) -> Release | None:
+        """Go on after a pause, with a delay that is right from the first sound on."""
+        pause = not self._playing or first.timestamp - self._cursor >= self.samples
+        if pause and clock - first.timestamp < self._transits.target - TOLERANCE:
+            return _PAUSE
+        self._playing = True
+        self._cursor = first.timestamp
+        self._sequence = first.sequence - 1
+        self._filled = 0
+        return None

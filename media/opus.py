@@ -6,24 +6,31 @@ carries, else the system's. API: https://opus-codec.org/docs/opus_api-1.5/ ; pay
 
 import ctypes
 import ctypes.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame
+from media.rate import Target
 
 _APPLICATION_VOIP = 2048
 _SET_BITRATE = 4002
+_SET_MAX_BANDWIDTH = 4004
+_SET_VBR = 4006
 _SET_COMPLEXITY = 4010
 _SET_INBAND_FEC = 4012
 _SET_PACKET_LOSS_PERC = 4014
+_SET_DTX = 4016
 _SET_SIGNAL = 4024
 _SIGNAL_VOICE = 3001
+_BANDWIDTHS = {8_000: 1101, 12_000: 1102, 16_000: 1103, 24_000: 1104, 48_000: 1105}  # by sampling rate
 
+COMPLEXITY = 5  # of 0 to 10; measured: tests/bench
 _MAX_PACKET_BYTES = 1275
 _MAX_PACKET_SAMPLES = 5760  # 120 ms, the longest packet of RFC 6716 §3.2.5
 
@@ -32,35 +39,84 @@ class OpusError(Exception):
     """libopus refused a call, or is not to be found."""
 
 
-class Encoder:
-    """Turn frames of 20 ms into Opus packets that carry the frame before them a second time (FEC)."""
+class Wishes(Struct, frozen=True):
+    """What the other end wants to receive, by its format parameters (RFC 7587 §6.1); mono it gets anyway."""
 
-    def __init__(self, bitrate: int = 48_000, complexity: int = 9, expected_loss_percent: int = 10) -> None:
+    max_bitrate: int = 510_000
+    max_playback_rate: int = SAMPLE_RATE
+    fec: bool = False
+    dtx: bool = False
+    cbr: bool = False
+
+
+def parse_wishes(parameters: Mapping[str, object]) -> Wishes:
+    """Return what format parameters say; what is unknown or malformed is as if it were not there."""
+
+    def number(name: str, low: int, high: int) -> int:
+        text = str(parameters.get(name, ""))
+        return int(text) if text.isdecimal() and low <= int(text) <= high else high
+
+    def flag(name: str) -> bool:
+        return str(parameters.get(name)) == "1"
+
+    return Wishes(
+        max_bitrate=number("maxaveragebitrate", 6_000, 510_000),
+        max_playback_rate=number("maxplaybackrate", 8_000, SAMPLE_RATE),
+        fec=flag("useinbandfec"),
+        dtx=flag("usedtx"),
+        cbr=flag("cbr"),
+    )
+
+
+class Encoder:
+    """Turn frames of 20 ms into Opus packets; with FEC they carry the frame before them a second time."""
+
+    def __init__(self, *, complexity: int = COMPLEXITY) -> None:
         self._lib = _library()
         error = ctypes.c_int()
         self._state = self._lib.opus_encoder_create(SAMPLE_RATE, 1, _APPLICATION_VOIP, ctypes.byref(error))
         _check(self._lib, error.value)
-        for request, value in (
-            (_SET_BITRATE, bitrate),
-            (_SET_COMPLEXITY, complexity),
-            (_SET_INBAND_FEC, 1),
-            (_SET_PACKET_LOSS_PERC, expected_loss_percent),
-            (_SET_SIGNAL, _SIGNAL_VOICE),
-        ):
-            _check(self._lib, self._lib.opus_encoder_ctl(self._state, request, ctypes.c_int(value)))
+        self._set(_SET_COMPLEXITY, complexity)
+        self._set(_SET_SIGNAL, _SIGNAL_VOICE)
+        self.set_rate(Target())
+        self._frame = np.empty(FRAME_SAMPLES, np.int16)
+        self._frame_at = self._frame.ctypes.data
         self._packet = ctypes.create_string_buffer(_MAX_PACKET_BYTES)
+        self._packet_at = ctypes.addressof(self._packet)
+
+    def set_rate(self, target: Target) -> None:
+        """Encode to a target from the next frame on."""
+        self._set(_SET_BITRATE, target.bitrate)
+        self._set(_SET_INBAND_FEC, int(target.fec))
+        self._set(_SET_PACKET_LOSS_PERC, target.expected_loss)
+
+    def set_dtx(self, on: bool) -> None:
+        """Say in packets of 1 or 2 bytes, from 200 ms after, that there is nothing but background noise.
+
+        Mind that a steady tone is noise to it, and much of music.
+        """
+        self._set(_SET_DTX, int(on))
+
+    def set_format(self, *, cbr: bool, max_playback_rate: int) -> None:
+        """Keep packets to one size, leave out what a sampling rate cannot hold."""
+        self._set(_SET_VBR, int(not cbr))
+        rate = max(known for known in _BANDWIDTHS if known <= max_playback_rate)
+        self._set(_SET_MAX_BANDWIDTH, _BANDWIDTHS[rate])
 
     def encode(self, frame: Frame) -> bytes:
-        """Return the packet of one frame (int16, 960 samples, contiguous). Raises OpusError once closed."""
+        """Return the packet of one frame (int16, 960 samples). Raises OpusError once closed."""
         if self._state is None:
             raise OpusError("the encoder is closed")
-        size = _check(
-            self._lib,
-            self._lib.opus_encode(
-                self._state, frame.ctypes.data, FRAME_SAMPLES, self._packet, _MAX_PACKET_BYTES
-            ),
+        self._frame[:] = frame
+        size: int = self._lib.opus_encode(
+            self._state, self._frame_at, FRAME_SAMPLES, self._packet_at, _MAX_PACKET_BYTES
         )
-        return ctypes.string_at(self._packet, size)
+        return ctypes.string_at(self._packet_at, _check(self._lib, size))
+
+    def _set(self, request: int, value: int) -> None:
+        if self._state is None:
+            raise OpusError("the encoder is closed")
+        _check(self._lib, self._lib.opus_encoder_ctl(self._state, request, ctypes.c_int(value)))
 
     def close(self) -> None:
         """Free the encoder; may be called more than once."""
@@ -78,6 +134,7 @@ class Decoder:
         self._state = self._lib.opus_decoder_create(SAMPLE_RATE, 1, ctypes.byref(error))
         _check(self._lib, error.value)
         self._samples = np.empty(_MAX_PACKET_SAMPLES, np.int16)
+        self._samples_at = self._samples.ctypes.data
 
     def decode(self, packet: bytes) -> NDArray[np.int16]:
         """Return the sound of a packet, 2.5 to 120 ms as it says. Raises OpusError if it is malformed."""
@@ -103,7 +160,7 @@ class Decoder:
         if self._state is None:
             raise OpusError("the decoder is closed")
         size = len(packet) if packet is not None else 0
-        count = self._lib.opus_decode(self._state, packet, size, self._samples.ctypes.data, samples, int(fec))
+        count = self._lib.opus_decode(self._state, packet, size, self._samples_at, samples, int(fec))
         return self._samples[: _check(self._lib, count)].copy()
 
 

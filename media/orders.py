@@ -45,7 +45,7 @@ class AddCandidate(Struct, frozen=True):
 class SetHold(Struct, frozen=True):
     """Say who holds. The offerer of the call renegotiates the direction; ends in ReofferReady there.
 
-    While `local`, the other end hears nothing of us; while either holds, we hear nothing of the other end.
+    While one end alone holds, the other hears its hold audio; nobody hears anything else.
     """
 
     call_id: str
@@ -60,6 +60,13 @@ class Mute(Struct, frozen=True):
     call_id: str
     outgoing: bool
     incoming: bool
+
+
+class SendDtmf(Struct, frozen=True):
+    """Send keypad digits, after those before them (RFC 4733)."""
+
+    call_id: str
+    digits: str
 
 
 class TakeOver(Struct, frozen=True):
@@ -79,7 +86,16 @@ class Close(Struct, frozen=True):
 
 
 Order = (
-    MakeOffer | MakeAnswer | ApplyAnswer | AnswerReoffer | AddCandidate | SetHold | Mute | TakeOver | Close
+    MakeOffer
+    | MakeAnswer
+    | ApplyAnswer
+    | AnswerReoffer
+    | AddCandidate
+    | SetHold
+    | Mute
+    | SendDtmf
+    | TakeOver
+    | Close
 )
 
 
@@ -117,6 +133,28 @@ class AudioUp(Struct, frozen=True):
     call_id: str
 
 
+class DtmfReceived(Struct, frozen=True):
+    """The other end has pressed a key for so many seconds; told at its end."""
+
+    call_id: str
+    digit: str
+    duration: float
+
+
+class RemoteSpeaking(Struct, frozen=True):
+    """The other end has begun to talk, or has ceased to."""
+
+    call_id: str
+    on: bool
+
+
+class SpeakingWhileMuted(Struct, frozen=True):
+    """The user here has begun to talk although muted, or no longer does."""
+
+    call_id: str
+    on: bool
+
+
 class MediaLost(Struct, frozen=True):
     """The peer connection closed under us, or no packet came for 10 s although none holds."""
 
@@ -136,4 +174,16 @@ class Closed(Struct, frozen=True):
     call_id: str
 
 
-Happening = OfferReady | AnswerReady | ReofferReady | ReofferAnswered | AudioUp | MediaLost | Failed | Closed
+Happening = (
+    OfferReady
+    | AnswerReady
+    | ReofferReady
+    | ReofferAnswered
+    | AudioUp
+    | DtmfReceived
+    | RemoteSpeaking
+    | SpeakingWhileMuted
+    | MediaLost
+    | Failed
+    | Closed
+)

@@ -8,33 +8,31 @@ from collections.abc import Callable, Sequence
 from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from media.adapter import (
-    IcePacing,
-    choose_opus,
-    close_connection,
-    create_offer,
-    receive_packets,
-    received_streams,
-    sent,
-)
-from media.audio import SAMPLE_RATE
+from media.adapter import IcePacing, choose_formats, close_connection, create_offer, formats
+from media.dtmf import Event, EventReceiver
 from media.ends import Ends
+from media.opus import Wishes
+from media.rate import Rate, Report
 from media.receiver import Receiver
+from media.rtp import RtpPacket
+from media.rtp_session import RtpSession
+from media.sender import Sender
 from media.stats import Stats
-from media.track import OutgoingTrack
 
 _log = logging.getLogger("callnode.media")
 
 CONNECT_SECONDS = 10.0  # from both descriptions to ICE and DTLS up
 SILENT_SECONDS = 10.0  # without any packet, although none holds
 WATCH_SECONDS = 1.0
+EVENT_SECONDS = 0.5  # without a packet of it, until a keypad digit whose end was lost is over
 
 
 class Peer:
     """A call's media path; all sound comes from and goes to `ends`.
 
     `audio_up` is called at the first decoded frame, before it is heard; `lost` once, if the path does not
-    come up within 10 s of the descriptions, closes under us, or brings no packet for 10 s while none holds.
+    come up within 10 s of the descriptions, closes under us, or brings no packet for 10 s while none holds;
+    `pressed` with each keypad digit of the other end.
     """
 
     def __init__(
@@ -43,17 +41,29 @@ class Peer:
         ice_servers: Sequence[RTCIceServer],
         audio_up: Callable[[], None],
         lost: Callable[[], None],
+        pressed: Callable[[Event], None],
     ) -> None:
         self._ends = ends
         self._lost = lost
+        self._pressed = pressed
         self._loop = asyncio.get_running_loop()
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
-        self._track = OutgoingTrack(ends.read)
         self._receiver = Receiver(ends.write, audio_up)
-        self._transceiver = self._pc.addTransceiver(self._track)
-        receive_packets(self._transceiver, self._receive)
+        self._transceiver = self._pc.addTransceiver("audio")
+        self._session = RtpSession(
+            self._transceiver,
+            sending=self._start_sending,
+            sound=self._hear,
+            event=self._hear_event,
+            reported=self._adapt,
+        )
+        self._sender = Sender(ends.read, self._session.send)
+        self._rate = Rate()
+        self._events: EventReceiver | None = None
+        self._event_rate = 0
         self._pacing = IcePacing(self._transceiver)
         self._pc.on("connectionstatechange", self._state_changed)
+        self._flush: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._quiet_since = 0.0  # when the wait for the next packet, or for the path, began
         self._reoffer_due = False
@@ -67,7 +77,9 @@ class Peer:
     async def offer(self) -> str:
         """Return an offer with all candidates, or a re-offer of the current direction."""
         self._reoffer_due = False
-        await self._pc.setLocalDescription(await create_offer(self._pc, self._transceiver))
+        offer = await create_offer(self._pc, self._transceiver)
+        self._session.formats = formats(self._transceiver)
+        await self._pc.setLocalDescription(offer)
         return self._pc.localDescription.sdp
 
     async def answer(self, offer: str) -> str:
@@ -75,7 +87,7 @@ class Peer:
         _require_fingerprint(offer)
         sdp, unresolved = _without_mdns(offer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
-        choose_opus(self._transceiver)
+        self._negotiated(choose_formats(self._transceiver, sdp))
         for other in self._pc.getTransceivers():
             if other is not self._transceiver:
                 other.direction = "inactive"
@@ -89,7 +101,7 @@ class Peer:
         _require_fingerprint(answer)
         sdp, unresolved = _without_mdns(answer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
-        choose_opus(self._transceiver)
+        self._negotiated(choose_formats(self._transceiver, sdp))
         self._begin_watch()
         await self._add_all(unresolved)
         return await self.offer() if self._reoffer_due else None
@@ -125,38 +137,58 @@ class Peer:
 
     def stats(self) -> Stats:
         """Return the figures so far."""
-        packets_sent, bytes_sent, round_trip_time = sent(self._transceiver)
-        received, jitter = 0, 0.0
-        for stream in received_streams(self._transceiver.receiver).values():
-            received, jitter = stream.packets_received, stream.jitter / SAMPLE_RATE
-        incoming, buffer = self._receiver, self._receiver.jitter
+        reports, counters = self._session.reports, self._receiver.counters
+        stream, remote, target = reports.reception, reports.report, self._sender.target
+        round_trip = remote.round_trip_time if remote else None
         return Stats(
-            packets_sent=packets_sent,
-            bytes_sent=bytes_sent,
-            packets_received=received,
-            bytes_received=incoming.bytes_received,
-            packets_lost=buffer.lost,
-            packets_discarded=buffer.late + buffer.duplicates + buffer.dropped,
-            jitter=jitter,
-            round_trip_time=round_trip_time,
-            jitter_buffer_delay=buffer.delay,
-            concealed_samples=incoming.concealed_samples,
-            fec_packets_received=incoming.fec_packets_received,
+            packets_received=stream.received if stream else 0,
+            bytes_received=self._receiver.bytes_received,
+            jitter=stream.jitter if stream else 0.0,
+            packets_lost=counters.packets_lost,
+            packets_discarded=counters.packets_discarded,
+            jitter_buffer_delay=counters.jitter_buffer_delay,
+            jitter_buffer_target_delay=counters.jitter_buffer_target_delay,
+            jitter_buffer_emitted_count=counters.jitter_buffer_emitted_count,
+            total_samples_received=counters.total_samples_received,
+            concealed_samples=counters.concealed_samples,
+            silent_concealed_samples=counters.silent_concealed_samples,
+            concealment_events=counters.concealment_events,
+            inserted_samples_for_deceleration=counters.inserted_samples_for_deceleration,
+            removed_samples_for_acceleration=counters.removed_samples_for_acceleration,
+            fec_packets_received=counters.fec_packets_received,
+            packets_sent=reports.packets_sent,
+            bytes_sent=reports.bytes_sent,
+            target_bitrate=target.bitrate,
+            expected_loss=target.expected_loss,
+            fec=target.fec,
+            remote_packets_lost=remote.packets_lost if remote else None,
+            remote_fraction_lost=remote.fraction_lost if remote else None,
+            remote_jitter=remote.jitter if remote else None,
+            round_trip_time=round_trip,
+            current_round_trip_time=round_trip,
+            payload_type=self._session.formats.opus,
             audio_level_in=self._ends.level_in,
             audio_level_out=self._ends.level_out,
-            frames_late=incoming.frames_late + self._track.frames_late,
+            frames_late=self._receiver.frames_late + self._sender.frames_late,
+            unknown_packets=self._session.unknown_packets,
         )
+
+    def press(self, digits: str) -> None:
+        """Send keypad digits. Raises ValueError for what is not on a keypad."""
+        self._sender.press(digits)
 
     def finish(self) -> None:
         """Let what was received be heard, and what was read be sent, at once; then no more."""
         self._receiver.finish()
-        self._track.finish()
+        self._sender.finish()
 
     async def close(self) -> None:
         """Let everything go: sockets, timers, tasks, codecs. Source and sink stay with `ends`."""
         self._lost = _nothing
         if self._watch is not None:
             self._watch.cancel()
+        if self._flush is not None:
+            self._flush.cancel()
         self._receiver.close()
         if self._resolving:
             for task in self._resolving:
@@ -165,11 +197,38 @@ class Peer:
         try:
             await close_connection(self._pc, self._pacing)
         finally:
-            self._track.stop()
+            self._sender.close()
 
-    def _receive(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
-        self._receiver.receive(ssrc, sequence, payload)
-        self._ends.packet(ssrc, sequence, timestamp, payload)
+    def _negotiated(self, wishes: Wishes) -> None:
+        self._session.formats = formats(self._transceiver)
+        event_type, rate = next(iter(self._session.formats.events.items()), (0, 0))
+        self._sender.configure(wishes, event_type, rate)
+
+    def _start_sending(self) -> None:
+        self._sender.start()
+
+    def _hear(self, packet: RtpPacket) -> None:
+        self._receiver.receive(packet.ssrc, packet.sequence, packet.timestamp, packet.payload)
+        self._ends.packet(packet.ssrc, packet.sequence, packet.timestamp, packet.payload)
+
+    def _hear_event(self, packet: RtpPacket, clock_rate: int) -> None:
+        if self._events is None or clock_rate != self._event_rate:
+            self._events, self._event_rate = EventReceiver(clock_rate), clock_rate
+        self._tell_pressed(self._events.receive(packet.timestamp, packet.payload))
+        if self._flush is not None:
+            self._flush.cancel()
+        self._flush = self._loop.call_later(EVENT_SECONDS, self._flush_event)
+
+    def _flush_event(self) -> None:
+        if self._events is not None:
+            self._tell_pressed(self._events.flush())
+
+    def _tell_pressed(self, event: Event | None) -> None:
+        if event is not None:
+            self._pressed(event)
+
+    def _adapt(self, report: Report) -> None:
+        self._sender.set_target(self._rate.report(report, self._loop.time()))
 
     async def _resolve(self, candidate: RTCIceCandidate) -> None:
         try:
@@ -190,7 +249,7 @@ class Peer:
     def _look(self) -> None:
         now = self._loop.time()
         connected = self._pc.connectionState == "connected"
-        heard = self._receiver.last_packet
+        heard = self._session.last_packet
         if connected and (heard is None or self._ends.held):
             self._quiet_since = now
         elif connected and heard is not None:

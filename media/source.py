@@ -13,6 +13,7 @@ from av.error import FFmpegError, InvalidDataError
 from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
+from media.tones import Tone, hold_music, tone
 
 log = logging.getLogger("callnode.media.source")
 
@@ -47,6 +48,16 @@ class ToneSource:
 
     def close(self) -> None:
         """Do nothing: nothing is held."""
+
+
+def music_on_hold() -> "NumpySource":
+    """Open a soft piece of music, over and over, for whoever is held; it is made the first time: 0.1 s."""
+    return NumpySource(hold_music(), loop=True)
+
+
+def comfort_tone() -> "NumpySource":
+    """Open two short beeps every 10 s, for whoever is held."""
+    return NumpySource(tone(Tone.HOLD), loop=True)
 
 
 class _Ending:

@@ -4,19 +4,51 @@ from msgspec import Struct
 
 
 class Stats(Struct, frozen=True):
-    """What a call has sent and received so far; times in seconds, levels in dBFS of the last frame."""
+    """What a call has sent and received so far; times in seconds, levels in dBFS of the last frame.
 
-    packets_sent: int = 0
-    bytes_sent: int = 0
+    Sums are over the whole call: the mean delay of the jitter buffer is `jitter_buffer_delay` by
+    `jitter_buffer_emitted_count`, its target `jitter_buffer_target_delay` by the same.
+    """
+
+    # inbound-rtp
     packets_received: int = 0
     bytes_received: int = 0
     packets_lost: int = 0
     packets_discarded: int = 0  # late, duplicate or dropped to catch up
     jitter: float = 0.0
-    round_trip_time: float | None = None  # none until the first RTCP report
     jitter_buffer_delay: float = 0.0
+    jitter_buffer_target_delay: float = 0.0
+    jitter_buffer_emitted_count: int = 0
+    total_samples_received: int = 0
     concealed_samples: int = 0
+    silent_concealed_samples: int = 0
+    concealment_events: int = 0
+    inserted_samples_for_deceleration: int = 0
+    removed_samples_for_acceleration: int = 0
     fec_packets_received: int = 0
+
+    # outbound-rtp
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    target_bitrate: int = 0  # bit/s
+    expected_loss: int = 0  # percent that the encoder is set for
+    fec: bool = False  # whether it sends FEC
+
+    # remote-inbound-rtp: what the other end says of our stream; none until it has said so
+    remote_packets_lost: int | None = None
+    remote_fraction_lost: float | None = None
+    remote_jitter: float | None = None
+    round_trip_time: float | None = None
+
+    # candidate-pair, codec
+    current_round_trip_time: float | None = None
+    mime_type: str = "audio/opus"
+    payload_type: int = 0
+    clock_rate: int = 48_000
+    channels: int = 1  # that are sent; Opus is always negotiated as 2, RFC 7587 §7
+
+    # of callnode
     audio_level_in: float = -96.0
     audio_level_out: float = -96.0
     frames_late: int = 0  # 20 ms slots, of either direction, for which the event loop came too late
+    unknown_packets: int = 0  # malformed, or of payload types that were not negotiated

@@ -10,7 +10,9 @@ from typing import Self
 
 from msgspec import Struct
 
+from media.audio import Source
 from media.engine import IceServer
+from media.player import Player
 from node.call import AudioOptions, Call, IncomingCall, StartCallOptions, Updated
 from node.credential import TokenCredential
 from node.devices import DeviceManager
@@ -19,6 +21,7 @@ from node.events import Events
 from node.exchange import (
     CallNews,
     Dial,
+    DtmfNews,
     MailboxNews,
     News,
     Refused,
@@ -30,6 +33,7 @@ from node.exchange import (
 )
 from node.identity import CallerInfo, caller_info, raw_id_of, validated
 from node.link import is_token_trouble
+from node.ringer import Ringer
 from node.runtime import Runtime
 from node.session import CallState, Session
 from node.transfer import TransferAccepted, TransferRequested
@@ -82,6 +86,9 @@ class CallAgent(Events):
         display_name: str,
         transfer_consent: bool,
         ice_servers: Sequence[IceServer],
+        tones: str,
+        rings: bool,
+        hold_audio: Callable[[], Source] | None,
         on_disposed: Callable[["CallAgent"], None],
     ) -> None:
         self._runtime = Runtime(
@@ -90,6 +97,7 @@ class CallAgent(Events):
             display_name=display_name,
             consent=transfer_consent,
             ice_servers=ice_servers,
+            hold_audio=hold_audio,
             on_news=self._news,
             on_lost=self._lost,
         )
@@ -97,6 +105,7 @@ class CallAgent(Events):
         self.display_name = display_name
         self.connection_state = ConnectionState.DISCONNECTED
         self._devices = devices
+        self._ringer = Ringer(Player(devices.speaker_sink), Player(devices.ring_sink), tones, rings=rings)
         self._on_disposed = on_disposed
         self._calls: dict[str, Call] = {}
         self._incoming: dict[str, IncomingCall] = {}
@@ -138,6 +147,7 @@ class CallAgent(Events):
         if self.connection_state is ConnectionState.CONNECTED:
             self._move(None)
         self._on_disposed(self)
+        self._ringer.close()
         await self._runtime.close()
 
     async def __aenter__(self) -> Self:
@@ -165,19 +175,27 @@ class CallAgent(Events):
         except Exception:
             source.close()
             raise
+        if audio.sink is None:
+            self._ringer.attach(call_id)
         self._runtime.engine.set_source(call_id, source)
         self._runtime.engine.set_sink(call_id, sink)
 
     def _news(self, news: News) -> None:
         match news:
             case CallNews(session):
+                self._ringer.called(session)
                 self._call_news(session)
             case RingNews(session):
+                self._ringer.rang(session.id)
                 incoming = self._incoming[session.id] = IncomingCall(self, session)
                 self._emit("incoming_call", IncomingCallEvent(incoming))
             case RingOver(call_id, reason):
+                self._ringer.silenced(call_id)
                 if rung := self._incoming.pop(call_id, None):
                     rung._over(reason)
+            case DtmfNews(call_id):
+                if call := self._calls.get(call_id):
+                    call._dtmf(news)
             case TransferNews(update):
                 if call := self._calls.get(update.call_id):
                     call._transfer._set(update)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from msgspec import Struct
 
 from media.audio import Sink, Source
+from media.dtmf import parse_digits
 from media.stats import Stats
 from node.errors import CallingError
 from node.events import Events
-from node.exchange import Accept, HangUp, Hold, Input, Mute, Reject
+from node.exchange import Accept, Dtmf, DtmfNews, HangUp, Hold, Input, Mute, Reject
 from node.identity import CallerInfo, caller_info
 from node.session import CallState, Session
 from node.transfer import TransferCallFeature
 from signaling.messages import CustomContext, Outcome
-from signaling.reasons import WRONG_STATE, Reason
+from signaling.reasons import BAD_ARGUMENT, WRONG_STATE, Reason
 
 if TYPE_CHECKING:
     from node.agent import CallAgent
@@ -64,6 +65,13 @@ class StateChanged(Struct, frozen=True):
     new_state: CallState
 
 
+class DtmfReceived(Struct, frozen=True):
+    """The event `dtmf_received` of a call: a key the other end has pressed, for so many seconds."""
+
+    digit: str
+    duration: float
+
+
 class CallEnded(Struct, frozen=True):
     """The event `call_ended` of an incoming call that nobody took here."""
 
@@ -83,6 +91,7 @@ class RemoteParticipant:
 
     identifier: CallerInfo
     state: Literal["Connecting", "Ringing", "Connected", "Hold", "Disconnected"]
+    is_speaking: bool = False
 
     @property
     def display_name(self) -> str:
@@ -140,6 +149,9 @@ class Call(Events):
         "state_changed",
         "is_muted_changed",
         "is_incoming_audio_muted_changed",
+        "is_speaking_changed",
+        "speaking_while_muted_changed",
+        "dtmf_received",
         "remote_participants_updated",
     )
 
@@ -206,7 +218,12 @@ class Call(Events):
             state = "Disconnected"
         else:
             state = "Connecting" if not session.up else "Hold" if session.remote_hold else "Connected"
-        return [RemoteParticipant(caller_info(session.remote), state)]
+        return [RemoteParticipant(caller_info(session.remote), state, session.remote_speaking)]
+
+    @property
+    def is_speaking_while_muted(self) -> bool:
+        """Tell whether somebody speaks here although this end is muted, to remind them."""
+        return self._session.speaking_while_muted
 
     @property
     def stats(self) -> Stats | None:
@@ -224,6 +241,7 @@ class Call(Events):
 
         A call has two ends, so it is over for everyone either way. Hanging up again does nothing.
         """
+        self._agent._ringer.leave(self.id)
         self._give(HangUp(self.id))
         await self.wait_for(CallState.DISCONNECTED)
 
@@ -251,6 +269,27 @@ class Call(Events):
         """Take the call off hold; audio is back once the other end does not hold it either."""
         self._hold(False)
 
+    async def send_dtmf(self, digits: str) -> None:
+        """Press keys, 0-9 * # A-D, one after the other; return at once.
+
+        Raises CallingError: 400/8523 for anything else, 400/8585 if not connected, or on hold.
+        """
+        try:
+            digits = parse_digits(digits)
+        except ValueError as error:
+            raise CallingError(BAD_ARGUMENT.code, BAD_ARGUMENT.sub_code, f"Not sent: {error}.") from None
+        if self.state is not CallState.CONNECTED:
+            raise CallingError(WRONG_STATE.code, WRONG_STATE.sub_code, "The call is not connected.")
+        self._agent._ringer.pressed(self.id, digits)
+        self._give(Dtmf(self.id, digits))
+
+    def set_volume(self, *, outgoing: float | None = None, incoming: float | None = None) -> None:
+        """Set how loud this end is for the other and the other here: 0 to 4, 1 is as it comes.
+
+        None leaves as it is. Raises ValueError for another volume.
+        """
+        self._agent._runtime.engine.set_volume(self.id, outgoing=outgoing, incoming=incoming)
+
     def start_audio(self, source: Source) -> None:
         """Say something else into the call; the source before it is closed."""
         self._agent._runtime.engine.set_source(self.id, source)
@@ -261,6 +300,7 @@ class Call(Events):
 
     def set_sink(self, sink: Sink | None) -> None:
         """Let something else listen to the call; the sink before it is closed."""
+        self._agent._ringer.detach(self.id)
         self._agent._runtime.engine.set_sink(self.id, sink)
 
     async def wait_for(self, *states: CallState) -> CallState:
@@ -289,10 +329,16 @@ class Call(Events):
         self._changed.set()
         self._notify(before.muted != session.muted, "is_muted_changed")
         self._notify(before.incoming_muted != session.incoming_muted, "is_incoming_audio_muted_changed")
+        self._notify(before.remote_speaking != session.remote_speaking, "is_speaking_changed")
+        while_muted = before.speaking_while_muted != session.speaking_while_muted
+        self._notify(while_muted, "speaking_while_muted_changed")
         if before.remote != session.remote or old is CallState.NONE:
             self._emit("remote_participants_updated", Updated(added=tuple(self.remote_participants)))
         if old is not session.state:
             self._emit("state_changed", StateChanged(old, session.state))
+
+    def _dtmf(self, news: DtmfNews) -> None:
+        self._emit("dtmf_received", DtmfReceived(news.digit, news.duration))
 
     def _notify(self, changed: bool, event: str) -> None:
         if changed:

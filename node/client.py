@@ -1,12 +1,14 @@
 """Where an application starts (ACS CallClient)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from media.audio import Source
 from media.engine import IceServer
+from media.tones import check_country
 from node.agent import CallAgent
 from node.credential import TokenCredential, token_of
 from node.devices import DeviceManager
@@ -33,18 +35,25 @@ class CallClientOptions:
     """`hub` overrides the hub that the token names; there are no ICE servers by default.
 
     Logs go to the standard logger `callnode` and its children; a `logger`, if given, gets them too.
+    `tones` is the country (ISO 3166-1, such as `de`) whose ringback, busy and waiting tones are heard with
+    calls on the devices; with `rings` the ring device rings for incoming calls. `hold_audio` opens what the
+    other end hears while it is held, such as `music_on_hold`: silence without it.
     """
 
     hub: str | None = None
     ice_servers: Sequence[IceServer] = ()
     logger: logging.Logger | None = None
+    tones: str = "us"
+    rings: bool = False
+    hold_audio: Callable[[], Source] | None = None
 
 
 class CallClient:
-    """Make agents, and own the devices they use."""
+    """Make agents, and own the devices they use; raises ValueError for tones of an unknown country."""
 
     def __init__(self, options: CallClientOptions | None = None) -> None:
         self._options = options or CallClientOptions()
+        self._tones = check_country(self._options.tones)
         self._devices = DeviceManager()
         self._agents: set[CallAgent] = set()
         self._forward = _Forward(self._options.logger) if self._options.logger is not None else None
@@ -69,6 +78,9 @@ class CallClient:
             display_name=display_name,
             transfer_consent=transfer_consent,
             ice_servers=self._options.ice_servers,
+            tones=self._tones,
+            rings=self._options.rings,
+            hold_audio=self._options.hold_audio,
             on_disposed=self._agents.discard,
         )
         await agent._open()

@@ -40,6 +40,10 @@ class DeviceManager:
         """Open the selected speaker; nothing is heard where there is none, with a warning in the log."""
         return self._devices.speaker(self.selected_speaker)
 
+    def ring_sink(self) -> Sink:
+        """Open the device that rings for incoming calls: the selected speaker."""
+        return self.speaker_sink()
+
     def close(self) -> None:
         """Let every device go."""
         self._devices.close()

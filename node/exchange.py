@@ -59,6 +59,13 @@ class Mute(Struct, frozen=True):
     incoming: bool | None = None
 
 
+class Dtmf(Struct, frozen=True):
+    """Send keypad digits."""
+
+    call_id: str
+    digits: str
+
+
 class Transfer(Struct, frozen=True):
     """Ask the hub for a transfer."""
 
@@ -117,6 +124,7 @@ Input = (
     | HangUp
     | Hold
     | Mute
+    | Dtmf
     | Transfer
     | CancelTransfer
     | Consent
@@ -160,6 +168,14 @@ class RingOver(Struct, frozen=True):
     reason: Reason
 
 
+class DtmfNews(Struct, frozen=True):
+    """The other end of a call has pressed a key for so many seconds."""
+
+    call_id: str
+    digit: str
+    duration: float
+
+
 class TransferNews(Struct, frozen=True):
     """A transfer that was asked for here has moved on."""
 
@@ -192,5 +208,15 @@ class Refused(Struct, frozen=True):
     error: Error
 
 
-News = CallNews | RingNews | RingOver | TransferNews | TransferAsked | TransferTaken | MailboxNews | Refused
+News = (
+    CallNews
+    | RingNews
+    | RingOver
+    | DtmfNews
+    | TransferNews
+    | TransferAsked
+    | TransferTaken
+    | MailboxNews
+    | Refused
+)
 Output = Send | Do | News

@@ -20,6 +20,8 @@ from node.exchange import (
     Cut,
     Dial,
     Do,
+    Dtmf,
+    DtmfNews,
     FromHub,
     FromMedia,
     HangUp,
@@ -122,6 +124,9 @@ class Phone:
                     incoming_muted = call.incoming_muted if incoming is None else incoming
                     self._put(replace(call, muted=muted, incoming_muted=incoming_muted))
                     self._do(orders.Mute(call.id, muted, incoming_muted))
+            case Dtmf(call_id, digits):
+                if (call := self.calls.get(call_id)) and call.up and call.live:
+                    self._do(orders.SendDtmf(call_id, digits))
             case Transfer(request):
                 self._transfer(request, now)
             case CancelTransfer(transfer_id):
@@ -212,6 +217,12 @@ class Phone:
             case orders.AudioUp(call_id):
                 self._put(replace(call, heard=True), quiet=True)
                 self._send(wire.CallUp(call_id))
+            case orders.DtmfReceived(call_id, digit, duration):
+                self._out.append(DtmfNews(call_id, digit, duration))
+            case orders.RemoteSpeaking(_, on):
+                self._put(replace(call, remote_speaking=on))
+            case orders.SpeakingWhileMuted(_, on):
+                self._put(replace(call, speaking_while_muted=on))
             case orders.MediaLost():
                 self._put(replace(call, lost=True, deadline=None), quiet=True)
             case orders.Failed(call_id):

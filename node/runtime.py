@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import tenacity
 
+from media.audio import Source
 from media.engine import Engine, IceServer
 from media.orders import Happening
 from node.credential import EARLY_SECONDS, CommunicationTokenCredential, TokenCredential, token_of
@@ -38,12 +39,13 @@ class Runtime:
         display_name: str,
         consent: bool,
         ice_servers: Sequence[IceServer],
+        hold_audio: Callable[[], Source] | None,
         on_news: Callable[[News], None],
         on_lost: Callable[[Reason], None],
     ) -> None:
         self.me = Party("8:unknown")
         self.tasks = Tasks()
-        self.engine = Engine(self._happened, ice_servers=ice_servers)
+        self.engine = Engine(self._happened, ice_servers=ice_servers, hold_audio=hold_audio)
         self._phone = Phone(consent=consent)
         self._credential = credential
         self._link = Link(url, self._token, display_name, self)

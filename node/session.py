@@ -54,6 +54,8 @@ class Session(Discreet, frozen=True, kw_only=True):
     end_reason: Reason | None = None
     muted: bool = False
     incoming_muted: bool = False
+    remote_speaking: bool = False
+    speaking_while_muted: bool = False
     local_hold: bool = False
     remote_hold: bool = False
     offer: str = ""

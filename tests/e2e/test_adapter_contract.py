@@ -2,31 +2,21 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import aiortc
 import pytest
 from aioice.ice import Connection, StunProtocol
-from aiortc import (
-    AudioStreamTrack,
-    RTCConfiguration,
-    RTCPeerConnection,
-    RTCRtpReceiver,
-    RTCRtpSender,
-    RTCRtpTransceiver,
-)
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs import CODECS
-from aiortc.codecs.opus import OpusEncoder
-from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
-from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
-from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import RtcpByePacket, RtpPacket
-from av.packet import Packet
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpparameters import RTCRtpParameters
+from aiortc.rtp import RtcpByePacket
 
 from media import adapter
-from media.opus import Encoder
-from media.track import OutgoingTrack
-from tests.e2e.media_pair import Tone
+from media.rtp import Packer
+from tests.e2e.media_pair import DEADLINE
 
 pytestmark = pytest.mark.e2e
 
@@ -40,7 +30,7 @@ async def pc() -> AsyncIterator[RTCPeerConnection]:
 
 @pytest.fixture
 def transceiver(pc: RTCPeerConnection) -> RTCRtpTransceiver:
-    return pc.addTransceiver(AudioStreamTrack())
+    return pc.addTransceiver("audio")
 
 
 def parameters(function: object) -> list[str]:
@@ -58,114 +48,182 @@ def test_the_release_is_the_one_that_was_read() -> None:
     assert aiortc.__version__.startswith("1.16."), "read media/adapter.py against this release"
 
 
-# The receiver
+# RTP and RTCP
 
 
-async def test_a_transceiver_hands_out_the_receiver_put_in_its_place(
-    pc: RTCPeerConnection, transceiver: RTCRtpTransceiver
-) -> None:
-    stock = transceiver.receiver
-    assert getattr(transceiver, adapter.TRANSCEIVER_RECEIVER) is stock
-    adapter.receive_packets(transceiver, lambda ssrc, sequence, timestamp, payload: None)
-    assert isinstance(transceiver.receiver, adapter.PacketReceiver)
-    assert pc.getReceivers() == [transceiver.receiver]
-    assert transceiver.receiver.transport is stock.transport
+class Path:
+    """Two RtpTransports over a real handshake; what each has received."""
+
+    def __init__(self) -> None:
+        self.pcs = [RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2)]
+        self.transceivers = [pc.addTransceiver("audio") for pc in self.pcs]
+        self.started: list[tuple[int, bool]] = []
+        self.stopped: list[int] = []
+        self.rtp: list[tuple[int, bytes]] = []
+        self.rtcp: list[tuple[int, bytes]] = []
+        self._news = asyncio.Event()
+        self.ends = [self._end(number, transceiver) for number, transceiver in enumerate(self.transceivers)]
+
+    def _end(self, number: int, transceiver: RTCRtpTransceiver) -> adapter.RtpTransport:
+        return adapter.RtpTransport(
+            transceiver,
+            lambda _, sends: self._told(self.started, (number, sends)),
+            lambda: self.stopped.append(number),
+            lambda data: self._told(self.rtp, (number, data)),
+            lambda data: self._told(self.rtcp, (number, data)),
+        )
+
+    def _told(self, log: list[Any], what: object) -> None:
+        log.append(what)
+        self._news.set()
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while not reached():
+                self._news.clear()
+                await self._news.wait()
+
+    async def connect(self) -> None:
+        a, b = self.pcs
+        await a.setLocalDescription(await adapter.create_offer(a, self.transceivers[0]))
+        await b.setRemoteDescription(a.localDescription)
+        adapter.choose_formats(self.transceivers[1], a.localDescription.sdp)
+        await b.setLocalDescription(await b.createAnswer())
+        await a.setRemoteDescription(b.localDescription)
+        await self.until(lambda: {(0, True), (1, True), (0, False), (1, False)} <= set(self.started))
+
+    async def close(self) -> None:
+        for pc in self.pcs:
+            await pc.close()
 
 
-async def test_our_receiver_is_told_packets_reports_and_disconnects(
-    transceiver: RTCRtpTransceiver,
-) -> None:
-    seen: list[tuple[int, int, int, bytes]] = []
-    adapter.receive_packets(transceiver, lambda *packet: seen.append(packet))
-    receiver = transceiver.receiver
-    streams = adapter.received_streams(receiver)
-    assert streams == {}
-    for ssrc, sequence in ((5, 1), (5, 2), (6, 9)):
-        packet = RtpPacket(payload_type=96, sequence_number=sequence, timestamp=960 * sequence)
-        packet.ssrc, packet.payload = ssrc, b"opus"
-        await receiver._handle_rtp_packet(packet, arrival_time_ms=0)
-    assert seen == [(5, 1, 960, b"opus"), (5, 2, 1920, b"opus"), (6, 9, 8640, b"opus")]
-    assert list(streams) == [6]
-    assert (streams[6].packets_received, streams[6].packets_lost, streams[6].jitter) == (1, 0, 0)
-    await receiver._handle_rtcp_packet(RtcpByePacket(sources=[6]))
-    receiver._handle_disconnect()
-    await receiver.stop()  # before it was started
+@pytest.fixture
+async def path() -> AsyncIterator[Path]:
+    path = Path()
+    yield path
+    await path.close()
 
 
-def test_the_router_calls_what_our_receiver_overrides() -> None:
-    for name in ("_handle_disconnect", "_handle_rtcp_packet", "_handle_rtp_packet", "receive", "stop"):
-        assert parameters(getattr(adapter.PacketReceiver, name)) == parameters(getattr(RTCRtpReceiver, name))
-    assert "_handle_rtp_packet(packet, arrival_time_ms=arrival_time_ms)" in source(
-        RTCDtlsTransport._handle_rtp_data
-    )
-    assert "receiver._handle_disconnect()" in inspect.getsource(RTCDtlsTransport)
-    assert parameters(RTCDtlsTransport._register_rtp_receiver) == ["self", "receiver", "parameters"]
-    assert parameters(RTCDtlsTransport._unregister_rtp_receiver) == ["self", "receiver"]
-    assert parameters(RTCRtpReceiver._set_rtcp_ssrc) == ["self", "ssrc"]
+RTP = Packer(7, 1).pack(96, 960, b"opus", marker=False, level=0)
+RTCP = bytes(RtcpByePacket(sources=[7]))
 
 
-def test_reports_are_made_of_the_statistics_that_we_keep() -> None:
-    reports = source(RTCRtpReceiver._run_rtcp)
-    assert "self.__remote_streams.items()" in reports
-    assert "except asyncio.CancelledError" in reports
-    assert parameters(StreamStatistics) == ["clockrate"]
+def test_the_two_ends_are_started_and_stopped_by_the_methods_that_we_replace() -> None:
+    connect = inspect.getsource(RTCPeerConnection._RTCPeerConnection__connect)  # type: ignore[attr-defined]
+    assert "await transceiver.sender.send(self.__localRtp(transceiver))" in connect
+    assert "await transceiver.receiver.receive(" in connect
+    assert connect.index("dtlsTransport.start(") < connect.index("transceiver.sender.send(")
+    stop = source(RTCRtpTransceiver.stop)
+    assert "await self.__receiver.stop()" in stop
+    assert "await self.__sender.stop()" in stop
+    assert parameters(RTCRtpSender.send) == parameters(RTCRtpReceiver.receive) == ["self", "parameters"]
 
 
-async def test_our_receiver_starts_no_thread_and_ends_its_reports(transceiver: RTCRtpTransceiver) -> None:
+async def test_packets_go_both_ways_without_tasks_of_aiortc(path: Path) -> None:
+    a, b = path.ends
+    assert not a.send(RTP)  # no path yet
+    assert not a.send_rtcp(RTCP)
     before = asyncio.all_tasks()
-    adapter.receive_packets(transceiver, lambda ssrc, sequence, timestamp, payload: None)
-    await transceiver.receiver.receive(RTCRtpReceiveParameters(codecs=[]))
-    await transceiver.receiver.receive(RTCRtpReceiveParameters(codecs=[]))
-    assert len(asyncio.all_tasks() - before) == 1
-    await transceiver.receiver.stop()
-    assert asyncio.all_tasks() == before
+    await path.connect()
+    for task in asyncio.all_tasks() - before:
+        assert "_run_rtp" not in repr(task)
+        assert "_run_rtcp" not in repr(task)
+    assert a.send(RTP)
+    assert b.send_rtcp(RTCP)
+    await path.until(lambda: bool(path.rtp and path.rtcp))
+    assert (path.rtp, path.rtcp) == ([(1, RTP)], [(0, RTCP)])
+    assert path.transceivers[0].sender._ssrc == a.ssrc
+    await path.close()
+    assert sorted(path.stopped) == [0, 0, 1, 1]  # sender and receiver
+    assert not a.send(RTP)
 
 
-async def test_packets_of_payload_types_that_were_not_chosen_are_not_routed(
-    transceiver: RTCRtpTransceiver,
+async def test_packets_leave_by_the_method_of_the_class_as_it_is_then(
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    router = RtpRouter()
-    router.register_receiver(transceiver.receiver, ssrcs=[5], payload_types=[111], mid="0")
-    for payload_type, routed in ((111, True), (110, False), (13, False)):
-        packet = RtpPacket(payload_type=payload_type)
-        packet.ssrc = 5
-        assert (router.route_rtp(packet) is transceiver.receiver) is routed
+    await path.connect()
+    send: Callable[..., Awaitable[None]] = StunProtocol.send_data
+    leaving: list[bytes] = []
+
+    async def send_later(self: StunProtocol, data: bytes, addr: tuple[str, int]) -> None:
+        leaving.append(data)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        await send(self, data, addr)
+
+    monkeypatch.setattr(StunProtocol, "send_data", send_later)
+    assert path.ends[0].send(RTP)
+    assert len(leaving) == 1
+    await path.until(lambda: bool(path.rtp))
+    monkeypatch.setattr(StunProtocol, "send_data", lambda *_: asyncio.Event().wait())
+    path.ends[0].send(RTP)  # waits for ever, until closed
+    monkeypatch.undo()
 
 
-# The sender
+async def test_what_is_malformed_or_forged_ends_nothing(path: Path) -> None:
+    await path.connect()
+    connection = path.transceivers[1].receiver.transport.transport._connection
+    for data in (b"", b"\x80", bytes(11), RTP, RTP[:12] + bytes(40), RTCP + bytes(20), b"\x14" + bytes(20)):
+        connection.data_received(data, 1)
+    path.ends[0].send(RTP)
+    await path.until(lambda: bool(path.rtp))
+    assert (path.rtp, path.rtcp) == ([(1, RTP)], [])
 
 
-async def test_a_sender_packs_ready_packets_without_encoding(transceiver: RTCRtpTransceiver) -> None:
-    assert "self.__encoder.pack(data)" in source(RTCRtpSender._next_encoded_frame)
-    encoder = Encoder()
-    payload = encoder.encode(Tone(440.0).read())
-    packet = Packet(payload)
-    packet.pts, packet.time_base = 1920, aiortc.codecs.opus.TIME_BASE
-    assert OpusEncoder().pack(packet) == ([payload], 1920)
-    encoder.close()
-    track = OutgoingTrack(Tone(440.0).read)
-    first, second = await track.recv(), await track.recv()
-    assert (first.pts, second.pts) == (0, 960)
-    track.stop()
-    with pytest.raises(aiortc.mediastreams.MediaStreamError):
-        await track.recv()
+async def test_packets_that_overtake_the_handshake_are_held(path: Path) -> None:
+    dtls = path.transceivers[1].receiver.transport
+    await path.connect()
+    connection = dtls.transport._connection
+    protected = path.transceivers[0].receiver.transport._tx_srtp.protect(RTP)
+    session, dtls._rx_srtp = dtls._rx_srtp, None  # type: ignore[assignment]
+    connection.data_received(protected, 1)
+    assert path.rtp == []
+    dtls._rx_srtp = session
+    path.ends[1]._start(RTCRtpParameters(), False)
+    assert path.rtp == [(1, RTP)]
 
 
-async def test_a_sender_counts(transceiver: RTCRtpTransceiver) -> None:
-    assert adapter.sent(transceiver) == (0, 0, None)
+def test_the_datagrams_of_a_connection_come_by_the_method_that_we_replace() -> None:
+    assert "self.receiver.data_received(data, self.local_candidate.component)" in source(
+        StunProtocol.datagram_received
+    )
+    assert parameters(Connection.data_received) == ["self", "data", "component"]
+    assert "self._nominated.get(component)" in source(Connection.sendto)
+    assert "active_pair.protocol.send_data(data, active_pair.remote_addr)" in source(Connection.sendto)
+    assert parameters(StunProtocol.send_data) == ["self", "data", "addr"]
+
+
+def test_the_transport_protects_as_we_do() -> None:
+    send = source(RTCDtlsTransport._send_rtp)
+    assert "if self._state != State.CONNECTED:" in send
+    assert "data = self._tx_srtp.protect_rtcp(data)" in send
+    assert "data = self._tx_srtp.protect(data)" in send
+    receive = source(RTCDtlsTransport._recv_next)
+    assert "first_byte > 127 and first_byte < 192 and self._rx_srtp" in receive
+    assert "data = self._rx_srtp.unprotect_rtcp(data)" in receive
+    assert "data = self._rx_srtp.unprotect(data)" in receive
+    assert "first_byte = data[0]" in receive  # an empty datagram would end it
 
 
 # Offer and answer
 
 
-async def test_an_offer_is_opus_alone_with_fec(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
+async def test_an_offer_is_opus_and_keypad_digits_alone(
+    pc: RTCPeerConnection, transceiver: RTCRtpTransceiver
+) -> None:
     offer = await adapter.create_offer(pc, transceiver)
     lines = offer.sdp.splitlines()
-    assert [line for line in lines if line.startswith("a=rtpmap")] == ["a=rtpmap:96 opus/48000/2"]
-    assert "a=fmtp:96 minptime=10;useinbandfec=1" in lines
+    assert [line for line in lines if line.startswith("a=rtpmap")] == [
+        "a=rtpmap:96 opus/48000/2",
+        "a=rtpmap:110 telephone-event/48000",
+        "a=rtpmap:126 telephone-event/8000",
+    ]
+    wanted = ["a=fmtp:96 minptime=10;useinbandfec=1;usedtx=1", "a=fmtp:110 0-15", "a=fmtp:126 0-15"]
+    assert [line for line in lines if line.startswith("a=fmtp")] == wanted
     await pc.setLocalDescription(offer)
-    assert "a=fmtp:96 minptime=10;useinbandfec=1" in pc.localDescription.sdp.splitlines()
-    assert [codec.payloadType for codec in transceiver._codecs] == [96]
+    again = pc.localDescription.sdp.splitlines()
+    assert [line for line in again if line.startswith("a=fmtp")] == wanted
+    assert adapter.formats(transceiver) == adapter.Formats(96, {110: 48_000, 126: 8_000})
 
 
 async def test_a_reoffer_keeps_the_negotiated_ids(
@@ -224,7 +282,3 @@ async def test_checks_end_with_the_connection(transceiver: RTCRtpTransceiver) ->
     assert connection._check_periodic() is False
     await pacing.close()
     assert asyncio.all_tasks() == before
-
-
-def test_the_socket_is_where_tests_lose_packets() -> None:
-    assert parameters(StunProtocol.send_data) == ["self", "data", "addr"]

@@ -11,7 +11,6 @@ from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES, Frame, level_dbfs
-from media.jitter import JitterBuffer
 from media.orders import (
     AudioUp,
     Close,
@@ -26,6 +25,7 @@ from media.orders import (
     SetHold,
     TakeOver,
 )
+from media.playout import Playout
 from media.receiver import Receiver
 from tests.e2e.media_pair import (
     A_TONE,
@@ -193,18 +193,19 @@ async def close_at_a_packet(
     monkeypatch: pytest.MonkeyPatch, station: Station, call_id: str, sink: Memory
 ) -> tuple[int, int, int]:
     """Close a call when its next packet has come; return frames heard before, packets held, frames after."""
-    buffer = station.engine._legs[call_id].opened._receiver.jitter
-    put = JitterBuffer.put
+    playout = station.engine._legs[call_id].opened._receiver._playout
+    put = Playout.put
     closed: asyncio.Future[tuple[int, int, int]] = asyncio.get_running_loop().create_future()
 
-    def put_and_close(self: JitterBuffer, ssrc: int, sequence: int, payload: bytes, now: float) -> None:
-        put(self, ssrc, sequence, payload, now)
-        if self is buffer and not closed.done():
-            before, held = len(sink.frames), len(buffer)
+    def put_and_close(self: Playout, ssrc: int, number: int, stamp: int, payload: bytes, now: float) -> None:
+        put(self, ssrc, number, stamp, payload, now)
+        if self is playout and not closed.done():
+            samples = len(self._rest) + FRAME_SAMPLES * len(self._buffer)
+            before, held = len(sink.frames), -(-samples // FRAME_SAMPLES)
             station.engine.carry_out(Close(call_id))
             closed.set_result((before, held, len(sink.frames)))
 
-    monkeypatch.setattr(JitterBuffer, "put", put_and_close)
+    monkeypatch.setattr(Playout, "put", put_and_close)
     async with asyncio.timeout(DEADLINE):
         return await closed
 
@@ -344,15 +345,15 @@ async def test_packets_of_10_ms_are_drained_to_whole_frames() -> None:
     packets = [bytes(packet) for packet in encoder.encode(sound)][:4]
     sink, heard = Memory(), asyncio.Event()
     receiver = Receiver(sink.write, heard.set)
-    receiver.receive(1, 0, packets[0])
+    receiver.receive(1, 0, 0, packets[0])
     async with asyncio.timeout(DEADLINE):
         await heard.wait()
     before = len(sink.frames)
     for number, packet in enumerate(packets[1:], 1):
-        receiver.receive(1, number, packet)
+        receiver.receive(1, number, 480 * number, packet)
     receiver.finish()
     assert len(sink.frames) == before + 2  # of 30 ms: the rest of the second is concealed
-    receiver.receive(1, len(packets), packets[0])
+    receiver.receive(1, len(packets), 480 * len(packets), packets[0])
     receiver.finish()
     receiver.close()
     assert len(sink.frames) == before + 2

@@ -1,23 +1,30 @@
 """Offers, answers and candidates: early, late, broken, of browsers and of plain aiortc."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
+from media import peer, speech
 from media.engine import IceServer
 from media.orders import (
     AddCandidate,
     AnswerReady,
     ApplyAnswer,
     AudioUp,
+    DtmfReceived,
     Failed,
     MakeAnswer,
     MakeOffer,
+    MediaLost,
     OfferReady,
     ReofferReady,
+    SendDtmf,
     SetHold,
 )
+from media.source import NumpySource, load
 from tests.e2e.media_pair import (
     A_TONE,
     B_TONE,
@@ -26,12 +33,18 @@ from tests.e2e.media_pair import (
     Memory,
     Station,
     Tone,
+    carry_reoffer,
+    hears,
+    lossy,
     open_stations,
+    pair,
     stock_answer,
     tone_dbfs,
 )
 
 pytestmark = pytest.mark.e2e
+
+SPEECH = Path(speech.__file__).parent / "bob.flac"
 
 
 @pytest.fixture
@@ -138,9 +151,13 @@ async def test_a_chromium_offer_fixes_the_ids_of_later_reoffers(stations: Make) 
     assert isinstance(reoffer, ReofferReady)
     for sdp in (answer.sdp, reoffer.sdp):
         lines = sdp.splitlines()
-        assert sum(line.startswith("a=rtpmap:") for line in lines) == 1
-        assert "a=rtpmap:111 opus/48000/2" in lines
-        assert "a=fmtp:111 minptime=10;useinbandfec=1" in lines
+        assert [line for line in lines if line.startswith("a=rtpmap:")] == [
+            "a=rtpmap:111 opus/48000/2",
+            "a=rtpmap:110 telephone-event/48000",
+            "a=rtpmap:126 telephone-event/8000",
+        ]
+        assert "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1" in lines
+        assert "a=fmtp:110 0-15" in lines
         assert "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid" in lines
         assert "a=extmap:14 urn:ietf:params:rtp-hdrext:ssrc-audio-level" in lines
 
@@ -187,3 +204,170 @@ async def test_descriptions_without_a_fingerprint_fail(stations: Make) -> None:
     for failed in (await a.news(Failed, "ab"), await b.news(Failed, "other")):
         assert isinstance(failed, Failed)
         assert "fingerprint" in failed.what
+
+
+def edited(sdp: str, edit: Callable[[str], str | None]) -> str:
+    """Return a description with every line edited, or left out."""
+    lines = [line for line in map(edit, sdp.splitlines()) if line is not None]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def as_other_types(line: str) -> str | None:
+    """Renumber keypad digits, and know none of 48000 Hz."""
+    if line.startswith("m=audio"):
+        return line.replace(" 96 110 126", " 96 101")
+    if ":110 " in line:
+        return None
+    return line.replace(":126 ", ":101 ")
+
+
+def without_events(line: str) -> str | None:
+    if line.startswith("m=audio"):
+        return line.replace(" 96 110 126", " 96")
+    return None if ":110 " in line or ":126 " in line else line
+
+
+async def call(a: Station, b: Station, edit: Callable[[str], str | None]) -> tuple[str, str]:
+    """Connect with an edited offer; return the offer as edited, and the answer."""
+    a.engine.carry_out(MakeOffer("ab"))
+    offer = await a.news(OfferReady, "ab")
+    assert isinstance(offer, OfferReady)
+    sdp = edited(offer.sdp, edit)
+    b.engine.carry_out(MakeAnswer("ab", sdp))
+    answer = await b.news(AnswerReady, "ab")
+    assert isinstance(answer, AnswerReady)
+    a.engine.carry_out(ApplyAnswer("ab", answer.sdp))
+    await a.news(AudioUp, "ab")
+    await b.news(AudioUp, "ab")
+    return sdp, answer.sdp
+
+
+async def test_keypad_digits_go_both_ways(stations: Make) -> None:
+    a, b = stations("a"), stations("b")
+    _, answer = await call(a, b, lambda line: line)
+    assert "a=rtpmap:110 telephone-event/48000" in answer
+    a.engine.carry_out(SendDtmf("ab", "1#"))
+    b.engine.carry_out(SendDtmf("ab", "d"))
+    await b.news(DtmfReceived, "ab", 2)
+    await a.news(DtmfReceived, "ab", 1)
+    digits = [
+        [one.digit for one in end.told(DtmfReceived, "ab") if isinstance(one, DtmfReceived)] for end in (a, b)
+    ]
+    assert digits == [["D"], ["1", "#"]]
+
+
+async def test_keypad_digits_take_the_payload_types_of_the_offer_and_keep_them(stations: Make) -> None:
+    a, b = stations("a"), stations("b")
+    _, answer = await call(a, b, as_other_types)
+    assert "a=rtpmap:101 telephone-event/8000" in answer
+    assert "telephone-event/48000" not in answer
+    a.engine.carry_out(SetHold("ab", local=True, remote=False, offerer=True))
+    b.engine.carry_out(SetHold("ab", local=False, remote=True, offerer=False))
+    await carry_reoffer(a, b, "ab", 1)
+    reoffer = a.told(ReofferReady, "ab")[0]
+    assert isinstance(reoffer, ReofferReady)
+    assert "a=rtpmap:101 telephone-event/8000" in reoffer.sdp
+    assert "telephone-event/48000" not in reoffer.sdp
+    a.engine.carry_out(SendDtmf("ab", "7"))
+    digit = await b.news(DtmfReceived, "ab")
+    assert isinstance(digit, DtmfReceived)
+    assert (digit.digit, round(digit.duration, 2)) == ("7", 0.1)
+
+
+async def test_keypad_digits_are_heard_where_events_are_unknown(stations: Make) -> None:
+    a, b, at_b = stations("a"), stations("b"), Memory()
+    b.engine.set_sink("ab", at_b)
+    await call(a, b, without_events)
+    a.engine.carry_out(SendDtmf("ab", "1111111111"))
+    await at_b.until(lambda: min(tone_dbfs(at_b.sound()[-2880:], hertz) for hertz in (697, 1209)) > -25)
+    assert not b.told(DtmfReceived, "ab")
+
+
+async def test_what_is_no_digit_is_an_error_that_ends_nothing(
+    stations: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b = stations("a"), stations("b")
+    await call(a, b, lambda line: line)
+    a.engine.carry_out(SendDtmf("ab", "12x"))
+    a.engine.carry_out(SendDtmf("ab", "5"))
+    await b.news(DtmfReceived, "ab")
+    assert "keypad" in caplog.text
+    assert not a.told(Failed, "ab")
+
+
+async def test_a_digit_whose_end_is_lost_is_told_all_the_same(
+    stations: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = stations("a"), stations("b")
+    await call(a, b, lambda line: line)
+    digits = 0
+
+    def tamper(data: bytes) -> list[tuple[float, bytes]]:
+        nonlocal digits
+        digits += data[1] & 0x7F == 110
+        return [] if digits > 3 and data[1] & 0x7F == 110 else [(0.0, data)]
+
+    lossy(monkeypatch, tamper)
+    a.engine.carry_out(SendDtmf("ab", "9"))
+    digit = await b.news(DtmfReceived, "ab")
+    assert isinstance(digit, DtmfReceived)
+    assert (digit.digit, round(digit.duration, 2)) == ("9", 0.06)
+
+
+async def test_what_the_other_end_wants_is_sent(stations: Make) -> None:
+    a, b, at_a = stations("a"), stations("b"), Memory()
+    a.engine.set_sink("ab", at_a)
+    b.engine.set_source("ab", Tone(B_TONE))
+    wants = "a=fmtp:96 minptime=10;useinbandfec=0;maxaveragebitrate=20000;cbr=1"
+    await call(a, b, lambda line: wants if line.startswith("a=fmtp:96") else line)
+    sizes: set[int] = set()
+    a.engine._legs["ab"].ends.packet = lambda *packet: sizes.add(len(packet[3]))  # type: ignore[method-assign]
+    await at_a.more(0.5)
+    assert sizes == {50}  # 20 kbit/s
+    stats = b.engine.stats("ab")
+    assert stats is not None
+    assert (stats.target_bitrate, stats.fec) == (20_000, False)
+
+
+async def test_loss_switches_fec_on_and_the_other_end_recovers(
+    stations: Make, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    a, b, at_a, _ = await pair(stations)
+    b.engine.set_source("ab", NumpySource(load(SPEECH), loop=True))
+    before = b.engine.stats("ab")
+    assert before is not None
+    assert (before.fec, before.expected_loss, before.target_bitrate) == (False, 0, 64_000)
+    lossy(monkeypatch, lambda data: [] if chance.random() < 0.1 else [(0.0, data)])
+    async with asyncio.timeout(20):
+        while True:
+            await at_a.more(0.2)
+            there, here = b.engine.stats("ab"), a.engine.stats("ab")
+            assert there is not None
+            assert here is not None
+            if there.fec and here.fec_packets_received > 3:
+                break
+    assert there.expected_loss >= 10
+    assert there.target_bitrate >= 40_000
+    assert there.remote_fraction_lost is not None
+    assert there.round_trip_time is not None
+    assert here.packets_lost > 0
+
+
+async def test_silence_is_a_pause_and_no_loss_of_the_path(
+    stations: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(peer, "WATCH_SECONDS", 0.1)
+    a, b, at_a, _ = await pair(stations)
+    b.engine.set_source("ab", None)
+    await hears(at_a, only=None, others=())
+    start, length = b.engine.stats("ab"), 3.0
+    await at_a.more(length)
+    end = b.engine.stats("ab")
+    assert start is not None
+    assert end is not None
+    assert end.packets_sent - start.packets_sent < length * 25
+    assert not a.told(MediaLost, "ab")
+    b.engine.set_source("ab", Tone(B_TONE))
+    await hears(at_a, only=B_TONE, others=())

@@ -15,7 +15,6 @@ from media import receiver as receiving
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame, level_dbfs
 from media.opus import Encoder
 from media.receiver import Receiver
-from media.track import OutgoingTrack
 from tests.e2e.media_pair import DEADLINE, LOUD, Memory, Tone, hostile_packet, tone_dbfs
 
 pytestmark = pytest.mark.shell
@@ -160,21 +159,3 @@ async def test_a_stalled_loop_makes_up_for_what_it_did_not_play() -> None:
     assert receiver.frames_late >= 10
     receiver.close()
     encoder.close()
-
-
-async def test_a_track_keeps_its_pace_and_skips_what_is_late() -> None:
-    track = OutgoingTrack(lambda: np.zeros(FRAME_SAMPLES, np.int16))
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    first = [await track.recv() for _ in range(11)]
-    assert loop.time() - start > 0.19
-    loop.call_soon(time.sleep, 0.2)
-    second = [await track.recv() for _ in range(5)]
-    pts = [packet.pts or 0 for packet in first + second]
-    assert pts == sorted(set(pts))
-    assert all(value % FRAME_SAMPLES == 0 for value in pts)
-    assert track.frames_late >= 8
-    assert pts[-1] == (15 + track.frames_late) * FRAME_SAMPLES
-    assert pts[-1] / SAMPLE_RATE == pytest.approx(loop.time() - start, abs=0.05)
-    track.stop()
-    track.stop()

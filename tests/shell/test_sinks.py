@@ -6,7 +6,8 @@ import pytest
 
 from media import measure
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame, Sink
-from media.devices import Devices, mix
+from media.devices import Devices
+from media.mixer import mix
 from media.ring import Ring
 from media.sink import FileSink, MeterSink, NullSink, NumpySink, TeeSink
 from media.source import ToneSource, decode, load

@@ -5,6 +5,9 @@ import pytest
 
 from media.audio import FRAME_SAMPLES, SILENCE, Frame, PacketSink
 from media.ends import Ends
+from media.fades import FADE_SAMPLES
+from media.source import NumpySource
+from media.speech import speech
 
 pytestmark = pytest.mark.unit
 
@@ -25,6 +28,25 @@ class Constant:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Broken(Constant):
+    """Fail at everything."""
+
+    def read(self) -> Frame:
+        raise OSError("the device is gone")
+
+    def write(self, frame: Frame) -> None:
+        raise OSError("the disk is full")
+
+    def close(self) -> None:
+        super().close()
+        raise OSError("not even that")
+
+
+class Short(Constant):
+    def read(self) -> Frame:
+        return super().read()[:-1]
 
 
 def steps(frames: list[Frame]) -> int:
@@ -60,8 +82,120 @@ def test_hearing_is_silenced_without_a_click() -> None:
     for local, remote, muted in ((0, 0, 0), (1, 0, 0), (0, 0, 0), (0, 1, 0), (0, 0, 0), (0, 0, 1)):
         ends.local_hold, ends.remote_hold, ends.incoming_muted = bool(local), bool(remote), bool(muted)
         ends.write(frame)
-    assert [frame[-1] for frame in sink.heard] == [20_000, 0, 20_000, 0, 20_000, 0]
+    assert [frame[-1] for frame in sink.heard] == [20_000, 0, 20_000, 20_000, 20_000, 0]
     assert steps(sink.heard) <= MAX_STEP
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_who_is_held_hears_the_hold_audio_and_nothing_else(muted: bool) -> None:
+    opened: list[Constant] = []
+
+    def hold_audio() -> Constant:
+        opened.append(Constant(-10_000))
+        return opened[-1]
+
+    holder, held = Ends(hold_audio), Ends(hold_audio)
+    for ends in (holder, held):
+        ends.set_source(Constant())
+        ends.set_sink(Constant())
+    holder.muted = held.muted = muted
+    heard: list[tuple[int, int]] = []
+    said: list[Frame] = []
+    for holds in ((False, False), (True, False), (True, False), (True, True), (False, True), (False, False)):
+        holder.local_hold, holder.remote_hold = holds
+        held.remote_hold, held.local_hold = holds
+        said.append(holder.read())
+        held.write(said[-1])
+        holder.write(held.read())
+        heard.append((int(hears(held)[-1]), int(hears(holder)[-1])))
+    voice = 0 if muted else 20_000
+    assert heard == [(voice, voice), (-10_000, 0), (-10_000, 0), (0, 0), (0, -10_000), (voice, voice)]
+    assert steps(said) <= 1.5 * MAX_STEP
+    assert [one.closed for one in opened] == [1, 1]
+    held.local_hold = True
+    held.read()
+    held.close()
+    assert [one.closed for one in opened] == [1, 1, 1]
+
+
+def hears(ends: Ends) -> Frame:
+    assert isinstance(ends.sink, Constant)
+    return ends.sink.heard[-1]
+
+
+def test_hold_audio_that_fails_is_silence(caplog: pytest.LogCaptureFixture) -> None:
+    def none() -> Constant:
+        raise OSError("no music")
+
+    for hold_audio in (none, Broken):
+        ends = Ends(hold_audio)
+        ends.local_hold = True
+        assert not any(ends.read().any() for _ in range(3))
+    assert caplog.text.count("there is no hold audio") == caplog.text.count("replaced by silence") == 1
+
+
+def test_volumes_go_with_source_and_sink() -> None:
+    old, new, both = Ends(), Ends(), Constant(8_000)
+    old.set_source(both)
+    old.set_sink(both)
+    old.outgoing.volume, old.incoming.volume = 0.5, 2.0
+    old.write(both.read())
+    assert (old.read()[-1], both.heard[-1][-1]) == (4_000, 16_000)
+    old.move_to(new)
+    new.write(both.read())
+    assert (new.read()[-1], both.heard[-1][-1]) == (4_000, 16_000)
+    assert old.outgoing.volume == old.incoming.volume == 1.0
+
+
+def test_who_talks_is_told() -> None:
+    told: list[tuple[str, bool]] = []
+    ends = Ends(
+        speaking=lambda on: told.append(("there", on)),
+        speaking_while_muted=lambda on: told.append(("muted", on)),
+    )
+    said = NumpySource(speech("bob"), loop=True)
+    ends.set_source(said)
+
+    def pass_time() -> None:
+        for _ in range(50):
+            ends.read()
+            ends.write(said.read())
+
+    pass_time()
+    assert told == [("there", True)]
+    ends.muted = True
+    pass_time()
+    ends.muted = False
+    pass_time()
+    assert told[1:] == [("muted", True), ("muted", False)]
+    ends.muted = ends.remote_hold = True
+    pass_time()
+    assert told[3:] == [("there", False)]
+
+
+def test_a_sound_that_takes_over_does_so_at_its_first_sample() -> None:
+    """In a transfer: what the old call says last is heard, and the new one from the next frame on."""
+    old, new, ear = Ends(), Ends(), Constant()
+    old.set_sink(ear)
+    new.waiting = True
+    before = speech("alice")[48_000 : 48_000 + 5 * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    after = speech("bob")[48_000 : 48_000 + 5 * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    for frame in before:
+        new.write(after[0])  # not yet
+        old.write(frame)
+    old.move_to(new)
+    new.waiting = False
+    for frame in after:
+        new.write(frame)
+        old.write(before[0])  # no longer
+    heard = np.concatenate(ear.heard)
+    wanted = np.concatenate((*before, *after))
+    different = np.flatnonzero(heard != wanted)
+    start = len(before) * FRAME_SAMPLES
+    assert len(heard) == len(wanted)
+    assert set(different) <= {*range(FADE_SAMPLES), *range(start, start + FADE_SAMPLES)}
+    own = max(steps([*before]), steps([*after]))
+    assert steps([heard[start - FRAME_SAMPLES : start + FRAME_SAMPLES]]) <= own + MAX_STEP
 
 
 def test_ends_move_with_the_sound_they_were_in() -> None:

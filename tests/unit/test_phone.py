@@ -32,6 +32,8 @@ from node.exchange import (
     Cut,
     Dial,
     Do,
+    Dtmf,
+    DtmfNews,
     FromHub,
     FromMedia,
     HangUp,
@@ -383,6 +385,23 @@ def test_mute_changes_what_is_named(talking: Desk) -> None:
     assert ordered(talking.give(Mute("c1", outgoing=True))) == [orders.Mute("c1", True, False)]
     assert ordered(talking.give(Mute("c1", incoming=True))) == [orders.Mute("c1", True, True)]
     assert ordered(talking.give(Mute("c1", outgoing=False))) == [orders.Mute("c1", False, True)]
+
+
+def test_digits_are_sent_and_told(talking: Desk) -> None:
+    assert ordered(talking.give(Dtmf("c1", "12#"))) == [orders.SendDtmf("c1", "12#")]
+    assert talking.media(orders.DtmfReceived("c1", "5", 0.1)) == [DtmfNews("c1", "5", 0.1)]
+    talking.give(HangUp("c1"))
+    assert talking.give(Dtmf("c1", "1")) == []
+    assert talking.media(orders.DtmfReceived("c1", "5", 0.1)) == []
+
+
+def test_who_talks_is_told(talking: Desk) -> None:
+    (news,) = talking.media(orders.RemoteSpeaking("c1", True))
+    assert isinstance(news, CallNews) and news.call.remote_speaking and not news.call.speaking_while_muted
+    (news,) = talking.media(orders.SpeakingWhileMuted("c1", True))
+    assert isinstance(news, CallNews) and news.call.remote_speaking and news.call.speaking_while_muted
+    (news,) = talking.media(orders.RemoteSpeaking("c1", False))
+    assert isinstance(news, CallNews) and not news.call.remote_speaking
 
 
 def test_nothing_is_done_to_a_call_that_is_not_there_or_is_ending(talking: Desk) -> None:
