@@ -1,276 +1,204 @@
-"""Microphones and speakers of this machine, shared by all calls of a process (miniaudio)."""
+"""Microphones and speakers of this machine, shared by all its calls, whatever becomes of the cards."""
 
+import contextlib
 import logging
-import sys
-from collections.abc import Generator
-from pathlib import Path
-from typing import Any, Literal
+import threading
+from collections.abc import Callable
 
-import miniaudio
-import numpy as np
-from msgspec import Struct
+from media.cards import AudioDevice as AudioDevice
+from media.cards import Kind as Kind
+from media.cards import cards, choose
+from media.keeper import (
+    AudioDevicesUpdated,
+    AudioDeviceSwitched,
+    DeviceEvent,
+    End,
+    Keeper,
+    MicrophoneSource,
+    Role,
+    SpeakerSink,
+    Wishes,
+)
+from media.streams import SoundProcessor
 
-from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame
-from media.mixer import mix
-from media.ring import Ring
+__all__ = [
+    "AudioDevice",
+    "AudioDeviceSwitched",
+    "AudioDevicesUpdated",
+    "DeviceEvent",
+    "Devices",
+    "Kind",
+    "MicrophoneSource",
+    "Role",
+    "SpeakerSink",
+]
 
 log = logging.getLogger("callnode.media.devices")
 
-Kind = Literal["Microphone", "Speaker"]
-
-_PERIOD_MS = 20
-_PERIODS = 6
-_RING_SAMPLES = 8 * FRAME_SAMPLES
-_PREFILL_SAMPLES = 2 * FRAME_SAMPLES
-# A busy Python thread otherwise keeps the card's callback waiting 5 ms at a time, which is heard as holes.
-_SWITCH_SECONDS = 0.0005
-
-
-class AudioDevice(Struct, frozen=True):
-    """A microphone or speaker; `id` stays the same as long as the device is plugged in."""
-
-    id: str
-    name: str
-    kind: Kind
-    is_system_default: bool
-
-
-class MicrophoneSource:
-    """Say what a microphone hears; `null` tells that there is no microphone and silence takes its place."""
-
-    def __init__(self, stream: "_Stream") -> None:
-        self._stream = stream
-        self._ring = stream.attach()
-
-    @property
-    def null(self) -> bool:
-        """Whether no real device is behind it."""
-        return self._stream.null
-
-    @property
-    def underruns(self) -> int:
-        """How often the microphone had nothing when a frame was due."""
-        return self._ring.underruns
-
-    def read(self) -> Frame:
-        """Return the next 20 ms."""
-        return self._ring.read(FRAME_SAMPLES)
-
-    def close(self) -> None:
-        """Let the microphone go; the last one to do so closes the device. May be called more than once."""
-        self._stream.detach(self._ring)
-
-
-class SpeakerSink:
-    """Play to a speaker, mixed with what others play; `null` tells that there is no speaker."""
-
-    def __init__(self, stream: "_Stream") -> None:
-        self._stream = stream
-        self._ring = stream.attach()
-
-    @property
-    def null(self) -> bool:
-        """Whether no real device is behind it."""
-        return self._stream.null
-
-    @property
-    def underruns(self) -> int:
-        """How often the speaker was hungry while a frame was missing."""
-        return self._ring.underruns
-
-    def write(self, frame: Frame) -> None:
-        """Play the next 20 ms."""
-        self._ring.write(frame)
-
-    def close(self) -> None:
-        """Let the speaker go; the last one to do so closes the device. May be called more than once."""
-        self._stream.detach(self._ring)
+_PAUSE_AFTER_ERROR = 1.0
+_KINDS: dict[Role, Kind] = {"microphone": "Microphone", "speaker": "Speaker", "ring": "Speaker"}
 
 
 class Devices:
     """Find microphones and speakers, and open each at most once, however many calls use it.
 
-    Opening and closing a device takes some tens of milliseconds. Without any device, sources and sinks are
-    paced by a null device: microphones hear silence, speakers are mute, and a warning says so.
+    A source or sink without a device of its own follows what is selected for its role, at first the
+    system's default. When a device fails or disappears, what uses it goes on on the default one, without any
+    on a paced null device (microphones hear silence, speakers are mute), and back when it returns; `told` is
+    called with each such event, from another thread.
+
+    All but `close` return at once: a thread opens and closes the cards, while there is something to do.
     """
 
-    def __init__(self) -> None:
-        self._streams: dict[tuple[Kind, str], _Stream] = {}
+    def __init__(self, told: Callable[[DeviceEvent], None] = lambda _: None) -> None:
+        self._told = told
+        self._changed = threading.Condition()
+        self._dirty = False
+        self._watched = False
+        self._thread: threading.Thread | None = None
+        self._keeper: Keeper | None = None
+        self._ends: list[End] = []
+        self._selected: dict[str, AudioDevice | None] = {}
+        self._volumes: dict[Kind, float] = {"Microphone": 1.0, "Speaker": 1.0}
+        self._processor: Callable[[str], SoundProcessor | None] | None = None
 
     def microphones(self) -> list[AudioDevice]:
-        """Return the microphones there are now; none without a card or sound server."""
-        return _found("Microphone")
+        """Return the microphones there are; none without a card or sound server."""
+        return [device for device in self._found() if device.kind == "Microphone"]
 
     def speakers(self) -> list[AudioDevice]:
-        """Return the speakers there are now; none without a card or sound server."""
-        return _found("Speaker")
+        """Return the speakers there are; none without a card or sound server."""
+        return [device for device in self._found() if device.kind == "Speaker"]
 
     def microphone(self, device: AudioDevice | str | None = None) -> MicrophoneSource:
-        """Open a microphone, by id or part of its name; by default the system's.
+        """Open a microphone, by id or part of its name; by default the selected one, and follow it.
 
         Raises ValueError, listing the choices, for an unknown one.
         """
-        return MicrophoneSource(self._stream("Microphone", device))
+        wish = "microphone" if device is None else self._choose("Microphone", device).id
+        source = MicrophoneSource("Microphone", wish, explicit=device is not None, released=self._release)
+        self._add(source)
+        return source
 
-    def speaker(self, device: AudioDevice | str | None = None) -> SpeakerSink:
-        """Open a speaker, by id or part of its name; by default the system's.
+    def speaker(self, device: AudioDevice | str | None = None, *, ring: bool = False) -> SpeakerSink:
+        """Open a speaker, by id or part of its name; by default the selected one, to `ring` or to talk.
 
         Raises ValueError, listing the choices, for an unknown one.
         """
-        return SpeakerSink(self._stream("Speaker", device))
+        role = "ring" if ring else "speaker"
+        wish = role if device is None else self._choose("Speaker", device).id
+        sink = SpeakerSink("Speaker", wish, explicit=device is not None, released=self._release)
+        self._add(sink)
+        return sink
+
+    def select(self, role: Role, device: AudioDevice | str | None) -> AudioDevice | None:
+        """Let all that follows this role go over to a device; None is the system's default.
+
+        For ringing, None is what is selected to talk. Raises ValueError, listing the choices.
+        """
+        chosen = None if device is None else self._choose(_KINDS[role], device)
+        with self._changed:
+            self._selected[role] = chosen
+            self._wake()
+        return chosen
+
+    def selected(self, role: Role) -> AudioDevice | None:
+        """Return what is selected for a role; None is the system's default, and for ringing the speaker."""
+        return self._selected.get(role)
+
+    def volume(self, kind: Kind) -> float:
+        """Return the volume of all microphones or speakers, 1.0 as they are."""
+        return self._volumes[kind]
+
+    def set_volume(self, kind: Kind, volume: float) -> None:
+        """Make all microphones or speakers louder or softer; raises ValueError unless it is from 0 to 4."""
+        if not 0.0 <= volume <= 4.0:
+            raise ValueError(f"a volume is from 0 (silent) over 1 (as it is) to 4, not {volume}")
+        with self._changed:
+            self._volumes[kind] = volume
+            self._wake()
+
+    def process(self, processor: Callable[[str], SoundProcessor | None] | None) -> None:
+        """Process microphones by what this makes, given the name of the speaker in use; None: not."""
+        with self._changed:
+            self._processor = processor
+            self._wake()
+
+    def watch(self, watched: bool) -> None:
+        """Look for devices plugged in and unplugged even while none is open, or no more."""
+        with self._changed:
+            self._watched = watched
+            self._wake()
 
     @property
     def null(self) -> bool:
         """Whether a null device stands in for any that is open."""
-        return any(stream.null for stream in self._streams.values() if stream.open)
+        return any(end.null for end in self._ends)
 
     def close(self) -> None:
-        """Close every device, whoever uses it; may be called more than once."""
-        for stream in self._streams.values():
-            stream.close()
+        """Close every device, whoever uses it, and wait for it; may be called more than once."""
+        with self._changed:
+            for end in self._ends:
+                end.closed = True
+            self._ends.clear()
+            self._watched = False
+            thread = self._thread
+            self._wake()
+        if thread is not None:
+            thread.join()
 
-    def _stream(self, kind: Kind, device: AudioDevice | str | None) -> "_Stream":
-        found = _found(kind)
-        chosen = _chosen(kind, device, found)
-        key = (kind, chosen.id if chosen else "")
-        if key not in self._streams:
-            self._streams[key] = _Stream(kind, chosen.id if chosen else "")
-        self._streams[key].start(null=not found)
-        return self._streams[key]
+    def _found(self) -> list[AudioDevice]:
+        keeper = self._keeper
+        return cards() if keeper is None or keeper.found is None else list(keeper.found)
 
+    def _choose(self, kind: Kind, device: AudioDevice | str) -> AudioDevice:
+        with contextlib.suppress(ValueError):
+            return choose(kind, device, self._found())
+        return choose(kind, device, cards())  # it may have just been plugged in
 
-class _Stream:
-    """One open device and the rings of all who use it."""
+    def _add(self, end: End) -> None:
+        with self._changed:
+            self._ends.append(end)
+            self._wake()
 
-    def __init__(self, kind: Kind, device_id: str) -> None:
-        self._kind = kind
-        self._device_id = device_id
-        self._device: Any = None
-        # Replaced as a whole, never changed: the card's thread may be going through it.
-        self._rings: tuple[Ring, ...] = ()
-        self.null = False
+    def _release(self, end: End) -> None:
+        with self._changed:
+            if end in self._ends:
+                self._ends.remove(end)
+            self._wake()
 
     @property
-    def open(self) -> bool:
-        return self._device is not None
+    def _idle(self) -> bool:
+        return not (self._ends or self._watched)
 
-    def attach(self) -> Ring:
-        ring = Ring(_RING_SAMPLES, _PREFILL_SAMPLES)
-        self._rings = (*self._rings, ring)
-        return ring
+    def _wake(self) -> None:
+        """Let the thread look at once, and start it if it is needed; called with the lock held."""
+        self._dirty = True
+        self._changed.notify_all()
+        if self._thread is None and not self._idle:
+            self._thread = threading.Thread(target=self._run, name="sound cards", daemon=True)
+            self._thread.start()
 
-    def detach(self, ring: Ring) -> None:
-        self._rings = tuple(other for other in self._rings if other is not ring)
-        if not self._rings:
-            self.close()
-
-    def start(self, *, null: bool) -> None:
-        if self.open:
-            return
-        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
-        if not null:
+    def _run(self) -> None:
+        keeper = self._keeper = Keeper(self._told)
+        pause = 0.0
+        while True:
+            with self._changed:
+                if not self._dirty:
+                    self._changed.wait(pause)
+                if self._idle:
+                    break
+                self._dirty = False
+                ends = list(self._ends)
+                wishes = Wishes(dict(self._selected), dict(self._volumes), self._processor)
             try:
-                self._device = self._opened([])
-            except miniaudio.MiniaudioError as error:
-                log.warning("the %s cannot be opened: %s", self._kind.lower(), error)
-        self.null = not self.open
-        if self.null:
-            log.warning("there is no %s; going on without", self._kind.lower())
-            self._device = self._opened([miniaudio.Backend.NULL])
-
-    def close(self) -> None:
-        if self.open:
-            self._device.close()
-            self._device = None
-
-    def _opened(self, backends: list[Any]) -> Any:
-        # The id must live until the device is open.
-        device_id = None if backends or not self._device_id else _native_id(self._device_id)
-        options = {
-            "nchannels": 1,
-            "sample_rate": SAMPLE_RATE,
-            "buffersize_msec": _PERIOD_MS,
-            "callback_periods": _PERIODS,
-            "device_id": device_id,
-            "backends": backends,
-            "app_name": "callnode",
-        }
-        capture = self._kind == "Microphone"
-        device = miniaudio.CaptureDevice(**options) if capture else miniaudio.PlaybackDevice(**options)
-        callback = self._capture() if capture else self._play()
-        next(callback)
-        try:
-            device.start(callback)
-        except miniaudio.MiniaudioError:
-            device.close()
-            raise
-        return device
-
-    def _capture(self) -> Generator[None, bytearray, None]:
-        while True:
-            samples = np.frombuffer((yield), np.int16)
-            for ring in self._rings:
-                ring.write(samples)
-
-    def _play(self) -> Generator[bytes, int, None]:
-        sound = b""
-        while True:
-            count = yield sound
-            sound = mix([ring.read(count) for ring in self._rings], count).tobytes()
-
-
-def _found(kind: Kind) -> list[AudioDevice]:
-    ffi, lib = miniaudio.ffi, miniaudio.lib
-    context = ffi.new("ma_context*")
-    if lib.ma_context_init(ffi.NULL, 0, ffi.NULL, context) != lib.MA_SUCCESS:
-        return []
-    try:
-        if context.backend == lib.ma_backend_null or (
-            context.backend == lib.ma_backend_alsa and not any(Path("/dev/snd").glob("pcm*"))
-        ):
-            # ALSA names devices even where there is no card, and complains on stderr when they are opened.
-            return []
-        infos, count = ffi.new("ma_device_info**"), ffi.new("ma_uint32*")
-        none = (ffi.NULL, ffi.NULL)
-        wanted = (none, (infos, count)) if kind == "Microphone" else ((infos, count), none)
-        if lib.ma_context_get_devices(context, *wanted[0], *wanted[1]) != lib.MA_SUCCESS:
-            return []
-        return [
-            AudioDevice(
-                id=_public_id(info.id),
-                name=ffi.string(info.name).decode(errors="replace"),
-                kind=kind,
-                is_system_default=bool(info.isDefault),
-            )
-            for info in (infos[0][at] for at in range(count[0]))
-        ]
-    finally:
-        lib.ma_context_uninit(context)
-
-
-def _chosen(kind: Kind, device: AudioDevice | str | None, found: list[AudioDevice]) -> AudioDevice | None:
-    if device is None:
-        return None
-    wanted = device.id if isinstance(device, AudioDevice) else device
-    same = [one for one in found if one.id == wanted]
-    named = [one for one in found if isinstance(device, str) and device.lower() in one.name.lower()]
-    if not (same or named):
-        choices = ", ".join(repr(one.name) for one in found) or "none at all"
-        raise ValueError(f"there is no {kind.lower()} {wanted!r}; there are: {choices}")
-    return (same or named)[0]
-
-
-def _public_id(native: Any) -> str:
-    """Return a device id as text: itself where it is text (PulseAudio, ALSA), else hexadecimal."""
-    raw = bytes(miniaudio.ffi.buffer(miniaudio.ffi.addressof(native))).rstrip(b"\0")
-    text = raw.decode("ascii", errors="replace")
-    return (
-        text if text.isascii() and text.isprintable() and not text.startswith("hex:") else "hex:" + raw.hex()
-    )
-
-
-def _native_id(public: str) -> Any:
-    raw = bytes.fromhex(public[4:]) if public.startswith("hex:") else public.encode()
-    native = miniaudio.ffi.new("ma_device_id*")
-    miniaudio.ffi.memmove(native, raw, len(raw))
-    return native
+                pause = keeper.tend(ends, wishes)
+            except Exception:
+                log.exception("the sound cards cannot be looked after")
+                pause = _PAUSE_AFTER_ERROR
+        self._keeper = None
+        keeper.close()
+        with self._changed:
+            self._thread = None
+            if not self._idle:  # somebody came meanwhile
+                self._wake()

@@ -13,24 +13,20 @@ from media.audio import Frame
 class Ring:
     """Hold the newest samples; when more than `capacity` wait, the oldest go until half of it is left.
 
-    `prefill` samples must gather before sound starts, at first and after the ring ran dry: they absorb the
-    jitter of both sides. `dropped` counts samples that went unread, `underruns` how often the ring ran dry.
-    Raises ValueError unless 0 <= prefill <= capacity and capacity >= 2.
+    `dropped` counts samples that went unread, `underruns` how often the ring ran dry.
+    Raises ValueError for a capacity below 2.
     """
 
-    def __init__(self, capacity: int, prefill: int = 0) -> None:
-        if capacity < 2 or not 0 <= prefill <= capacity:
-            raise ValueError(
-                f"a ring needs 0 <= prefill <= capacity and capacity >= 2: {prefill}, {capacity}"
-            )
+    def __init__(self, capacity: int) -> None:
+        if capacity < 2:
+            raise ValueError(f"a ring needs a capacity of at least 2, not {capacity}")
         self.dropped = 0
         self.underruns = 0
+        self.flowing = False  # from the first read that was served until the ring runs dry
         self._capacity = capacity
-        self._prefill = prefill
         self._store: NDArray[np.int16] = np.zeros(2 * capacity, np.int16)
         self._written = 0
         self._read = 0
-        self._dry = True
 
     def __len__(self) -> int:
         """Return how many samples wait to be read."""
@@ -47,21 +43,36 @@ class Ring:
         self._store[: count - skipped - first] = samples[skipped + first :]
         self._written += count
 
-    def read(self, count: int) -> Frame:
-        """Return `count` samples, silence where there are too few; called by the reading side only."""
-        written = self._written
-        if written - self._read > self._capacity:
-            newest = written - self._capacity // 2
-            self.dropped += newest - self._read
-            self._read = newest
-        waiting = written - self._read
-        if waiting < count or (self._dry and waiting < self._prefill):
-            self.underruns += not self._dry
-            self._dry = True
+    def read(self, count: int, prefill: int = 0) -> Frame:
+        """Return `count` samples, silence where there are too few; called by the reading side only.
+
+        At first and after running dry, sound starts once `prefill` samples wait: the newest ones.
+        """
+        waiting = self._waiting()
+        enough = count if self.flowing else max(count, prefill)
+        if waiting < enough:
+            self.underruns += self.flowing
+            self.flowing = False
             return np.zeros(count, np.int16)
-        self._dry = False
+        if prefill and not self.flowing:
+            self._read += waiting - enough  # not heard yet, so nothing is lost but delay
+        self.flowing = True
         size = len(self._store)
         start = self._read % size
         first = min(count, size - start)
         self._read += count
         return np.concatenate((self._store[start : start + first], self._store[: count - first]))
+
+    def keep(self, count: int) -> None:
+        """Let go of all but the newest `count` samples; called by the reading side only."""
+        gone = max(0, self._waiting() - count)
+        self.dropped += gone
+        self._read += gone
+
+    def _waiting(self) -> int:
+        written = self._written
+        if written - self._read > self._capacity:
+            newest = written - self._capacity // 2
+            self.dropped += newest - self._read
+            self._read = newest
+        return written - self._read

@@ -6,6 +6,7 @@ Names and call model are those of the ACS Calling SDK, in Python's spelling.
 from media.devices import AudioDevice
 from media.engine import IceServer
 from media.source import comfort_tone, music_on_hold
+from media.processing import AudioProcessing
 from node.agent import CallAgent, ConnectionState
 from node.call import (
     AcceptCallOptions,
@@ -37,6 +38,7 @@ __all__ = [
     "AcceptCallOptions",
     "AudioDevice",
     "AudioOptions",
+    "AudioProcessing",
     "Call",
     "CallAgent",
     "CallClient",

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from media.audio import Source
 from media.engine import IceServer
 from media.tones import check_country
+from media.processing import AudioProcessing
 from node.agent import CallAgent
 from node.credential import TokenCredential, token_of
 from node.devices import DeviceManager
@@ -38,6 +39,7 @@ class CallClientOptions:
     `tones` is the country (ISO 3166-1, such as `de`) whose ringback, busy and waiting tones are heard with
     calls on the devices; with `rings` the ring device rings for incoming calls. `hold_audio` opens what the
     other end hears while it is held, such as `music_on_hold`: silence without it.
+    `audio_processing` is what is done to the microphone's sound; the device manager can change it later.
     """
 
     hub: str | None = None
@@ -46,6 +48,7 @@ class CallClientOptions:
     tones: str = "us"
     rings: bool = False
     hold_audio: Callable[[], Source] | None = None
+    audio_processing: AudioProcessing = field(default_factory=AudioProcessing)
 
 
 class CallClient:
@@ -55,6 +58,7 @@ class CallClient:
         self._options = options or CallClientOptions()
         self._tones = check_country(self._options.tones)
         self._devices = DeviceManager()
+        self._devices = DeviceManager(self._options.audio_processing)
         self._agents: set[CallAgent] = set()
         self._forward = _Forward(self._options.logger) if self._options.logger is not None else None
         if self._forward is not None:
@@ -95,7 +99,7 @@ class CallClient:
         """Dispose every agent and let every device go; may be called more than once."""
         while self._agents:
             await self._agents.pop().dispose()
-        self._devices.close()
+        await self._devices.dispose()
         if self._forward is not None:
             _ROOT.removeHandler(self._forward)
 

@@ -1,19 +1,57 @@
-"""`callnode devices`: which microphones and speakers there are."""
+"""`callnode devices`: which microphones and speakers there are, whether they work, and what happens to them."""
+
+import asyncio
+from collections.abc import AsyncIterator
 
 import click
 import msgspec
 from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from media.audio import FRAME_SECONDS, level_dbfs
+from media.source import ToneSource
 from node.commands.options import json_option
-from node.devices import DeviceManager
+from node.commands.process import OK, CommandError, run
+from node.devices import AudioDevice, AudioDevicesUpdated, AudioDeviceSwitched, DeviceManager
+
+_TONE_HERTZ = 440.0
+_TONE_DBFS = -24.0
+_TONE_SECONDS = 1.0
+_SILENT_DBFS = -80.0
+_METER_WIDTH = 30
+_METER_FLOOR_DBFS = -60.0
 
 
-@click.command(short_help="List microphones and speakers.")
+@click.command(short_help="List and test microphones and speakers.")
 @json_option
-def devices(as_json: bool) -> None:
+@click.option("--test", is_flag=True, help="Play a tone on the speaker and show what the microphone hears.")
+@click.option("--watch", is_flag=True, help="Go on, and tell what is plugged in and out.")
+@click.option("--microphone", metavar="NAME", help="Choose a microphone, by a part of its name.")
+@click.option("--speaker", metavar="NAME", help="Choose a speaker, by a part of its name.")
+@click.option("--seconds", type=click.FloatRange(1.0), default=5.0, show_default=True, help="Of --test.")
+def devices(
+    as_json: bool, test: bool, watch: bool, microphone: str | None, speaker: str | None, seconds: float
+) -> None:
     """List the microphones and speakers of this machine."""
     manager = DeviceManager()
+    try:
+        if microphone:
+            manager.select_microphone(microphone)
+        if speaker:
+            manager.select_speaker(speaker)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    _list(manager, as_json=as_json)
+    if test:
+        run(lambda stop: _test(stop, manager, seconds))
+    if watch:
+        run(lambda stop: _watch(stop, manager, as_json=as_json))
+
+
+def _list(manager: DeviceManager, *, as_json: bool) -> None:
     found = [*manager.microphones, *manager.speakers]
     if as_json:
         click.echo(msgspec.json.encode(found))
@@ -21,13 +59,88 @@ def devices(as_json: bool) -> None:
     for kind, listed in (("microphone", manager.microphones), ("speaker", manager.speakers)):
         if not listed:
             click.echo(f"There is no {kind}; calls go on without. Plug one in, or use --play and --record.")
+    selected = (manager.selected_microphone, manager.selected_speaker)
     console = Console(highlight=False)
     if found and console.is_terminal:
-        table = Table("kind", "name", "default", box=None, header_style="bold")
+        table = Table("kind", "name", "default", "selected", box=None, header_style="bold")
         for device in found:
-            table.add_row(device.kind, device.name, "[green]✓[/]" if device.is_system_default else "")
+            marks = ("[green]✓[/]" if mark else "" for mark in (device.is_system_default, device in selected))
+            table.add_row(device.kind, escape(device.name), *marks)
         console.print(table)
     elif found:
         for device in found:
-            default = "  (default)" if device.is_system_default else ""
-            click.echo(f"{device.kind.lower():<10}  {device.name}{default}")
+            marked = "  (default)" * device.is_system_default + "  (selected)" * (device in selected)
+            click.echo(f"{device.kind.lower():<10}  {device.name}{marked}")
+
+
+async def _test(stop: asyncio.Event, manager: DeviceManager, seconds: float) -> int:
+    """Play a tone and show a meter; on a terminal it moves, elsewhere there is a line each second."""
+    source, sink = manager.microphone_source(), manager.speaker_sink()
+    console = Console(highlight=False)
+    loudest = second = -96.0
+    try:
+        for end in (source, sink):
+            await asyncio.to_thread(end.wait_open)
+        tone = ToneSource(_TONE_HERTZ, _TONE_DBFS)
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            async for count in _frames(seconds, stop):
+                level = level_dbfs(source.read())
+                loudest, second = max(loudest, level), max(second, level)
+                if count * FRAME_SECONDS < _TONE_SECONDS:
+                    sink.write(tone.read())
+                if console.is_terminal:
+                    live.update(_meter(level), refresh=count % 5 == 0)
+                elif (count + 1) % 50 == 0:
+                    click.echo(f"microphone  {second:.0f} dBFS")
+                    second = -96.0
+        speaker = "no speaker" if sink.null else "a tone was played"
+        heard = f"loudest {loudest:.0f} dBFS" if loudest > _SILENT_DBFS else "silent: is it muted?"
+        click.echo(f"microphone: {'none' if source.null else heard}; {speaker}")
+    finally:
+        source.close()
+        sink.close()
+        await manager.dispose()
+    return OK
+
+
+async def _frames(seconds: float, stop: asyncio.Event) -> AsyncIterator[int]:
+    """Count frames in their time."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for count in range(round(seconds / FRAME_SECONDS)):
+        if stop.is_set():
+            return
+        yield count
+        await asyncio.sleep(begun + (count + 1) * FRAME_SECONDS - loop.time())
+
+
+def _meter(level: float) -> Text:
+    lit = round(_METER_WIDTH * max(0.0, 1 - level / _METER_FLOOR_DBFS))
+    return Text.assemble(
+        "microphone  ",
+        ("█" * lit, "green"),
+        ("─" * (_METER_WIDTH - lit), "bright_black"),
+        f" {level:4.0f} dBFS",
+    )
+
+
+async def _watch(stop: asyncio.Event, manager: DeviceManager, *, as_json: bool) -> int:
+    def tell(event: AudioDevicesUpdated | AudioDeviceSwitched) -> None:
+        if as_json:
+            click.echo(msgspec.json.encode(event))
+        elif isinstance(event, AudioDevicesUpdated):
+            for device in event.added:
+                click.echo(f"plugged in   {_named(device)}")
+            for device in event.removed:
+                click.echo(f"unplugged    {_named(device)}")
+
+    manager.on("audio_devices_updated", tell)
+    try:
+        await stop.wait()
+    finally:
+        await manager.dispose()
+    return OK
+
+
+def _named(device: AudioDevice) -> str:
+    return f"{device.kind.lower():<10}  {device.name}"

@@ -17,6 +17,7 @@ from media.source import load
 from media.speech import speech
 from signaling.config import load_config
 from signaling.server import HubServer
+from tests.devices.servers import SoundServer
 from tests.program import PATIENCE, callnode, result
 from tests.shell.hub_client import Client
 from tests.shell.test_mailbox import put
@@ -104,3 +105,31 @@ async def test_a_message_is_played_on_the_speaker(tmp_path: Path) -> None:
     heard = load(played)
     assert who(heard, SENTENCES) == "carol"
     assert len(heard) >= len(speech("carol"))
+
+
+async def test_microphone_and_speaker_are_tested_from_the_command_line(tmp_path: Path) -> None:
+    fed = tmp_path / "bob.wav"
+    writer = AudioWriter(fed)
+    writer.write(np.resize(speech("bob"), 60 * SAMPLE_RATE))
+    writer.close()
+    async with program("paplay", "-d", "micfeed", fed):
+        tested = await result("devices", "--test", "--speaker", "virtual", "--seconds", "3")
+    lines = tested.out.splitlines()
+    assert (tested.code, tested.err) == (0, "")
+    assert "speaker     Virtual_Speaker  (default)  (selected)" in lines
+    assert sum(line.startswith("microphone  -") for line in lines) == 3
+    assert lines[-1].startswith("microphone: loudest -") and lines[-1].endswith("a tone was played")
+    unknown = await result("devices", "--microphone", "Jabra")
+    assert unknown.code == 1 and "Virtual_Microphone" in unknown.err
+
+
+async def test_what_is_plugged_in_is_told(pulseaudio: SoundServer) -> None:
+    async with callnode("devices", "--watch") as watching:
+        await watching.line("speaker     Mic_Feed")
+        await asyncio.sleep(0.5)  # until it looks for the first time
+        pulseaudio.add_sink("hall", "Hall")
+        assert await watching.line("plugged in   speaker") == "plugged in   speaker     Hall"
+        pulseaudio.remove("hall")
+        assert await watching.line("unplugged    speaker") == "unplugged    speaker     Hall"
+        watching.tell()
+        assert (await watching.end()).code == 0

@@ -18,7 +18,7 @@ from media.sink import AudioWriter, NumpySink, TeeSink
 from media.source import NumpySource
 from media.speech import speech
 
-pytestmark = [pytest.mark.devices, pytest.mark.usefixtures("pulseaudio")]
+pytestmark = [pytest.mark.devices, pytest.mark.usefixtures("sound_server")]
 
 SENTENCES = {name: speech(name) for name in ("alice", "bob", "carol")}
 

@@ -116,12 +116,14 @@ def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_without_any_device_sound_is_paced_by_a_null_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("media.devices._found", lambda kind: [])
+    for user in ("devices", "keeper"):
+        monkeypatch.setattr(f"media.{user}.cards", list)
     devices = Devices()
     assert devices.microphones() == devices.speakers() == []
     with pytest.raises(ValueError, match="none at all"):
         devices.speaker("Jabra")
     microphone, speaker = devices.microphone(), devices.speaker()
+    assert microphone.wait_open() and speaker.wait_open()
     assert microphone.null and speaker.null and devices.null
     assert "there is no microphone" in caplog.text and "there is no speaker" in caplog.text
     for _ in range(5):
@@ -144,7 +146,7 @@ def test_what_is_mixed_adds_up_and_bends_when_loud() -> None:
 
 
 def test_a_ring_serves_a_card_of_another_block_size() -> None:
-    ring = Ring(8 * FRAME_SAMPLES, 2 * FRAME_SAMPLES)
+    ring = Ring(8 * FRAME_SAMPLES)
     heard = []
     for frame in frames(speech("alice")):
         ring.write(frame)

@@ -229,20 +229,6 @@ def test_the_same_end_again_is_not_closed() -> None:
     assert both.closed == 2
 
 
-class Broken(Constant):
-    """Fail at everything."""
-
-    def read(self) -> Frame:
-        raise OSError("the device is gone")
-
-    def write(self, frame: Frame) -> None:
-        raise OSError("the disk is full")
-
-    def close(self) -> None:
-        super().close()
-        raise OSError("not even that")
-
-
 class Recording(Constant):
     """Take packets too."""
 

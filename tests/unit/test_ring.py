@@ -37,16 +37,29 @@ def test_too_few_samples_are_silence_and_wait_for_the_rest() -> None:
     assert np.array_equal(ring.read(4), ramp(5, 4))
 
 
-def test_sound_starts_when_the_prefill_has_gathered_and_again_after_running_dry() -> None:
-    ring = Ring(10, prefill=6)
+def test_sound_starts_with_the_newest_once_the_prefill_has_gathered_and_again_after_running_dry() -> None:
+    ring = Ring(20)
     for _ in range(2):
         ring.write(ramp(1, 4))
-        assert not ring.read(4).any()
-        ring.write(ramp(5, 4))
-        assert np.array_equal(ring.read(4), ramp(1, 4))
-        assert np.array_equal(ring.read(4), ramp(5, 4))
-        assert not ring.read(4).any()
-    assert ring.underruns == 2
+        assert not ring.read(4, 6).any()
+        assert not ring.flowing
+        ring.write(ramp(5, 5))
+        assert np.array_equal(ring.read(4, 6), ramp(4, 4))
+        assert ring.flowing
+        ring.write(ramp(10, 1))
+        assert np.array_equal(ring.read(3, 6), ramp(8, 3))
+        assert not ring.read(4, 6).any()
+    assert (ring.underruns, ring.dropped) == (2, 0)
+
+
+def test_what_is_too_much_is_let_go() -> None:
+    ring = Ring(20)
+    ring.write(ramp(1, 10))
+    ring.keep(12)
+    assert (len(ring), ring.dropped) == (10, 0)
+    ring.keep(4)
+    assert (len(ring), ring.dropped) == (4, 6)
+    assert np.array_equal(ring.read(4), ramp(7, 4))
 
 
 def test_when_full_the_oldest_go_until_half_is_left() -> None:
@@ -66,10 +79,9 @@ def test_one_write_larger_than_the_ring_leaves_its_newest() -> None:
     assert ring.dropped == 101
 
 
-@pytest.mark.parametrize(("capacity", "prefill"), [(1, 0), (4, 5), (4, -1)])
-def test_sizes_that_cannot_work_are_refused(capacity: int, prefill: int) -> None:
+def test_a_capacity_that_cannot_work_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity"):
-        Ring(capacity, prefill)
+        Ring(1)
 
 
 @given(

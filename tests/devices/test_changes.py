@@ -1,0 +1,151 @@
+"""A call goes on whatever happens to the sound cards, and says what happened."""
+
+import asyncio
+import os
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from media.source import NumpySource
+from node.devices import DeviceManager
+from tests.devices.servers import SoundServer
+from tests.devices.talk import SENTENCES, eventually, plays, said, talking
+
+pytestmark = pytest.mark.devices
+
+
+async def test_a_call_from_a_microphone_to_a_speaker(sound_server: SoundServer, tmp_path: Path) -> None:
+    async with said(tmp_path, "bob"), talking(DeviceManager()) as talk:
+        await asyncio.gather(talk.far_hears("bob"), plays("speaker", "alice"))
+        assert not talk.switched
+
+
+async def test_a_headset_is_unplugged_and_plugged_in_again(sound_server: SoundServer) -> None:
+    sound_server.add_sink("headset", "Headset")
+    devices = DeviceManager()
+    devices.select_speaker("headset")
+    async with talking(devices) as talk:
+        await plays("headset", "alice")
+        unplugged = time.monotonic()
+        sound_server.remove("headset")
+        told, event = await talk.switch("removed", "speaker")
+        print(f"told {told - unplugged:.2f} s after the headset was gone")
+        assert (event.kind, event.role) == ("Speaker", "speaker")
+        assert event.old is not None and event.old.name == "Headset"
+        await talk.update(removed="headset")
+        await plays("speaker", "alice")
+        assert devices.selected_speaker is not None and devices.selected_speaker.id == "headset"
+
+        plugged = time.monotonic()
+        sound_server.add_sink("headset", "Headset")
+        told, _ = await talk.switch("returned", "headset")
+        print(f"back {told - plugged:.2f} s after it came")
+        await talk.update(added="headset")
+        await plays("headset", "alice")
+
+
+async def test_a_microphone_disappears_and_returns(sound_server: SoundServer, tmp_path: Path) -> None:
+    sound_server.add_sink("desk", "Desk_Feed")
+    sound_server.add_source("desk_mic", "Desk_Microphone", feed="desk")
+    devices = DeviceManager()
+    devices.select_microphone("desk_mic")
+    async with said(tmp_path, "bob"), said(tmp_path, "carol", "desk"), talking(devices) as talk:
+        await talk.far_hears("carol")
+        sound_server.remove("desk_mic")
+        await talk.switch("removed", "microphone")
+        await talk.far_hears("bob")
+        sound_server.add_source("desk_mic", "Desk_Microphone", feed="desk")
+        await talk.switch("returned", "desk_mic")
+        await talk.far_hears("carol")
+
+
+async def test_the_default_changes(sound_server: SoundServer) -> None:
+    sound_server.add_sink("hall", "Hall")
+    async with talking(DeviceManager()) as talk:
+        await plays("speaker", "alice")
+        sound_server.pactl("set-default-sink", "hall")
+        await asyncio.gather(talk.switch("default changed", "hall"), plays("hall", "alice"))
+
+
+async def test_the_default_speaker_is_unplugged(sound_server: SoundServer) -> None:
+    sound_server.add_sink("hall", "Hall")
+    sound_server.pactl("set-default-sink", "hall")
+    async with talking(DeviceManager()) as talk:
+        await plays("hall", "alice")
+        sound_server.remove("hall")
+        await asyncio.gather(talk.switch("removed", "speaker"), plays("speaker", "alice"))
+
+
+async def test_the_sound_server_dies_and_comes_back(sound_server: SoundServer, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        talk = await stack.enter_async_context(talking(DeviceManager()))
+        async with said(tmp_path, "bob"):
+            await asyncio.gather(talk.far_hears("bob"), plays("speaker", "alice"))
+            killed = time.monotonic()
+            sound_server.kill()
+            told, _ = await talk.switch("failed", None)
+            print(f"told {told - killed:.2f} s after the server was killed")
+        await talk.update(removed="speaker")
+        sound_server.start()
+        async with said(tmp_path, "bob"):
+            await talk.switch("returned", "microphone")
+            await talk.switch("returned", "speaker")
+            await asyncio.gather(talk.far_hears("bob"), plays("speaker", "alice"))
+
+
+async def test_devices_are_selected_in_a_call(sound_server: SoundServer, tmp_path: Path) -> None:
+    sound_server.add_sink("hall", "Hall")
+    sound_server.add_sink("desk", "Desk_Feed")
+    sound_server.add_source("desk_mic", "Desk_Microphone", feed="desk")
+    changes: list[str | None] = []
+    async with said(tmp_path, "bob"), said(tmp_path, "carol", "desk"), talking(DeviceManager()) as talk:
+        for name in ("microphone", "speaker"):
+            talk.devices.on(
+                f"selected_{name}_changed", lambda event: changes.append(event.device and event.device.id)
+            )
+        await asyncio.gather(talk.far_hears("bob"), plays("speaker", "alice"))
+        talk.devices.select_speaker("hall")
+        talk.devices.select_microphone("Desk_Mic")
+        await talk.switch("selected", "desk_mic")
+        await asyncio.gather(talk.far_hears("carol"), plays("hall", "alice"))
+        talk.devices.select_microphone(None)
+        talk.devices.select_speaker(None)
+        await asyncio.gather(talk.far_hears("bob"), plays("speaker", "alice"))
+    assert changes == ["hall", "desk_mic", None, None]
+
+
+async def test_it_rings_on_one_speaker_and_talks_on_another(sound_server: SoundServer) -> None:
+    sound_server.add_sink("hall", "Hall")
+    async with talking(DeviceManager()) as talk:
+        talk.devices.select_ring_speaker("hall")
+        ring, tone = talk.devices.ring_sink(), NumpySource(SENTENCES["carol"], loop=True)
+
+        async def rings() -> None:
+            loop = asyncio.get_running_loop()
+            due = loop.time()
+            while True:
+                ring.write(tone.read())
+                due += 0.02
+                await asyncio.sleep(due - loop.time())
+
+        ringing = asyncio.create_task(rings())
+        await asyncio.gather(plays("hall", "carol"), plays("speaker", "alice"))
+        ringing.cancel()
+        ring.close()
+        await asyncio.gather(ringing, return_exceptions=True)
+
+
+async def test_switching_leaves_nothing_behind(sound_server: SoundServer) -> None:
+    sound_server.add_sink("hall", "Hall")
+    async with talking(DeviceManager()) as talk:
+        await plays("speaker", "alice")
+        opened = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            for name in ("hall", "speaker"):
+                count = len(talk.switched)
+                talk.devices.select_speaker(name)
+                await eventually(lambda count=count: len(talk.switched) > count)  # type: ignore[misc]
+        await plays("speaker", "alice")
+        assert len(os.listdir("/proc/self/fd")) <= opened + 4
