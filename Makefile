@@ -26,8 +26,8 @@ demo: .venv/installed ## start the whole system here and measure what is heard (
 
 test: system-packages .venv/installed-dev $(GATES) ## run every gate, then every test (TESTS="unit or world" for some)
 
-bench: .venv/installed-dev ## measure, and write bench.json
-	$(call say,bench: figures beside a bare aiortc call$(comma) into bench.json)
+bench: .venv/installed-bench ## measure beside stock aiortc and libwebrtc, into bench/ (ARGS="quality --seconds 16")
+	$(call say,bench: figures beside stock aiortc and libwebrtc$(comma) into bench/)
 	@.venv/bin/python -m tests.bench $(ARGS)
 
 format: .venv/installed-dev ## format the code and mend what can be mended
@@ -39,8 +39,8 @@ coverage: .venv/installed-dev ## show which branches of the pure modules their u
 	@.venv/bin/python -m tests.coverage_gate
 
 clean: ## remove the environment and everything made
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
-	rm -f bench.json demo.json
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage bench
+	rm -f demo.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 check-format:
@@ -79,6 +79,11 @@ check-tests:
 	@$(make-venv)
 	@$(PIP) --editable '.[dev]'
 	@touch .venv/installed $@
+
+.venv/installed-bench: .venv/installed-dev
+	$(call say,install: the scores and pictures of the benches$(comma) once)
+	@$(PIP) --editable '.[bench]'
+	@touch $@
 
 make-venv = .venv/bin/python -c '' 2>/dev/null || { \
 	[ -n "$(PYTHON)" ] || { echo "callnode needs Python 3.11 or newer with venv (Debian: apt install python3-venv;" \

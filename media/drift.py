@@ -78,7 +78,7 @@ class Steering:
         self._last: float | None = None
 
     def wanted(self, writer: Rhythm, count: int) -> float:
-        """Return the level, in samples, from which reads of `count` do not run dry: `count` and up to 82 ms."""
+        """Return the samples from which reads of `count` do not run dry: `count` and up to 82 ms."""
         return count + (writer.pause + _MARGIN) * SAMPLE_RATE + self._dip.value
 
     def observe(self, level: float, wanted: float, now: float) -> bool:

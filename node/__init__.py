@@ -5,8 +5,8 @@ Names and call model are those of the ACS Calling SDK, in Python's spelling.
 
 from media.devices import AudioDevice
 from media.engine import IceServer
-from media.source import comfort_tone, music_on_hold
 from media.processing import AudioProcessing
+from media.source import comfort_tone, music_on_hold
 from node.agent import CallAgent, ConnectionState
 from node.call import (
     AcceptCallOptions,

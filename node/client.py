@@ -8,8 +8,8 @@ from typing import Self
 
 from media.audio import Source
 from media.engine import IceServer
-from media.tones import check_country
 from media.processing import AudioProcessing
+from media.tones import check_country
 from node.agent import CallAgent
 from node.credential import TokenCredential, token_of
 from node.devices import DeviceManager
@@ -57,7 +57,6 @@ class CallClient:
     def __init__(self, options: CallClientOptions | None = None) -> None:
         self._options = options or CallClientOptions()
         self._tones = check_country(self._options.tones)
-        self._devices = DeviceManager()
         self._devices = DeviceManager(self._options.audio_processing)
         self._agents: set[CallAgent] = set()
         self._forward = _Forward(self._options.logger) if self._options.logger is not None else None

@@ -167,10 +167,6 @@ class DeviceManager(Events):
         if not any(self._handlers[name] for name in _WATCHED):
             self._devices.watch(False)
 
-    def ring_sink(self) -> Sink:
-        """Open the device that rings for incoming calls: the selected speaker."""
-        return self.speaker_sink()
-
     def close(self) -> None:
         """Let every device go, and wait for it: some tens of milliseconds."""
         self._devices.close()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from media.opus import Encoder
 from media.playout import HEAD_START, Playout
+from media.rate import Target
 from media.receiver import on_grid
 
 CODEC_DELAY = 0.0065  # look-ahead of Opus, seconds
@@ -82,7 +83,8 @@ class Heard:
 
 def packets_of(said: NDArray[np.int16], expected_loss: int, bitrate: int = 64_000) -> list[bytes]:
     """Return the Opus packets of a sound."""
-    encoder = Encoder(bitrate=bitrate, expected_loss_percent=expected_loss)
+    encoder = Encoder()
+    encoder.set_rate(Target(bitrate, expected_loss, expected_loss > 0))
     frames = said[: len(said) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     packets = [encoder.encode(frame) for frame in frames]
     encoder.close()
@@ -127,6 +129,8 @@ def latencies(heard: Heard, said: NDArray[np.int16], start: float = 0.0) -> list
             continue
         length = 1 << (len(reference) - 1).bit_length()
         product = np.fft.irfft(np.fft.rfft(reference, length) * np.conj(np.fft.rfft(window, length)), length)
-        found = int(np.argmax(product[: len(reference) - size + 1]))
+        sums = np.concatenate(([0.0], np.cumsum(reference.astype(np.float64) ** 2)))
+        energy = sums[size:] - sums[:-size]
+        found = int(np.argmax(product[: len(energy)] / np.sqrt(energy + 1.0)))
         result.append((time, time - (low + found) / SAMPLE_RATE))
     return result

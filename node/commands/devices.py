@@ -1,4 +1,4 @@
-"""`callnode devices`: which microphones and speakers there are, whether they work, and what happens to them."""
+"""`callnode devices`: which microphones and speakers there are, whether they work, what happens to them."""
 
 import asyncio
 from collections.abc import AsyncIterator

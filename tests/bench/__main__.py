@@ -1,26 +1,100 @@
-"""Run every benchmark, print a table and write `bench.json`."""
+"""Measure callnode beside stock aiortc and libwebrtc: `python -m tests.bench [NAME] [OPTIONS]`.
+
+Figures go into bench/bench.json, pictures and profiles beside it.
+"""
 
 import asyncio
 import json
-from pathlib import Path
+import os
+import platform
+import sys
+import time
+from collections.abc import Coroutine
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import click
 
-from tests.bench import call_bench, media_bench
+from tests.bench import call_bench, cpu_bench, fuzz_bench, latency_bench, quality_bench, setup_bench
+from tests.bench.report import FOLDER, Row, console, show, write
+
+RESULT = FOLDER / "bench.json"
 
 
-def main() -> None:
-    rows = asyncio.run(call_bench.rows()) + asyncio.run(media_bench.rows())
-    Path("bench.json").write_text(json.dumps(rows, indent=2) + "\n")
-    table = Table(title="callnode beside bare aiortc, same run, this machine")
-    for column in ("what", "callnode", "bare aiortc", "ratio"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for row in rows:
-        value, baseline = f"{row['value']:.1f} {row['unit']}", f"{row['baseline']:.1f} {row['unit']}"
-        table.add_row(row["name"], value, baseline, f"{row['ratio']:.2f}")
-    Console().print(table)
+def run(name: str, rows: Coroutine[Any, Any, list[Row]]) -> None:
+    """Run one bench, show its table, and put its figures into the file."""
+    start = time.monotonic()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    found = asyncio.run(rows)
+    seconds = time.monotonic() - start
+    show(f"{name}: this machine, same run, {seconds:.0f} s", found)
+    results = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
+    results[name] = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}",
+        "load_before": load,
+        "seconds": round(seconds),
+        "rows": found,
+    }
+    write(RESULT, results)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Measure everything, or one thing by name."""
+    if context.invoked_subcommand is None:
+        for command in (setup, latency, quality, cpu, call):
+            context.invoke(command)
+        context.invoke(fuzz, packets=100_000)
+        console.print(f"figures in {RESULT}, pictures beside it")
+
+
+@main.command()
+@click.option("--seconds", default=30.0, show_default=True, help="of speech")
+@click.option("--only", multiple=True, help=", ".join(one.name for one in quality_bench.NETWORKS))
+@click.option("--seeds", default=2, show_default=True, type=click.IntRange(1, 3))
+@click.option("--at-once", default=2, show_default=True, help="groups of receivers at a time")
+def quality(seconds: float, only: tuple[str, ...], seeds: int, at_once: int) -> None:
+    """PESQ-wb, STOI and delay over bad networks."""
+    run("quality", quality_bench.rows(seconds, only, seeds, at_once))
+
+
+@main.command()
+@click.option("--seeds", default=2, show_default=True, type=click.IntRange(1, 3))
+def latency(seeds: int) -> None:
+    """Mouth to ear, and how it comes back."""
+    run("latency", latency_bench.rows(seeds))
+
+
+@main.command()
+@click.option("--rounds", default=13, show_default=True)
+def setup(rounds: int) -> None:
+    """Offer to first decoded frame."""
+    run("setup", setup_bench.rows(rounds))
+
+
+@main.command()
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--seconds", default=10.0, show_default=True, help="of each measurement")
+@click.option("--capacity/--no-capacity", default=True, help="calls per core")
+def cpu(rounds: int, seconds: float, capacity: bool) -> None:
+    """Processor time, calls per core, profiles."""
+    run("cpu", cpu_bench.rows(rounds, seconds, capacity))
+
+
+@main.command()
+def call() -> None:
+    """Answer to sound, and silence in a transfer, through the hub."""
+    run("call", call_bench.rows())
+
+
+@main.command()
+@click.option("--packets", default=1_000_000, show_default=True)
+@click.option("--seed", default=3, show_default=True)
+def fuzz(packets: int, seed: int) -> None:
+    """Hostile packets into a live call."""
+    run("fuzz", fuzz_bench.rows(packets, seed))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,13 +2,13 @@
 
 Everybody says a tone without end, so that silence is what the change-over costs and no pause of speech.
 Bare aiortc has no transfer: what stands beside ours is letting one peer connection go and opening the next.
-`python -m tests.bench.call_bench` prints the rows as JSON; it takes some 30 s.
 """
 
 import asyncio
-import json
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 
@@ -22,8 +22,9 @@ from media.source import ToneSource
 from node import CallState, Features, TransferState
 from signaling.config import load_config
 from signaling.server import HubServer
-from tests.bench.media_bench import Call as BareCall
-from tests.bench.media_bench import Row, aiortc_call, setup_ms
+from tests.bench import plots
+from tests.bench.parties import Stock
+from tests.bench.report import FOLDER, Row, row, steps
 from tests.e2e.people import PATIENCE, People, Person, connect, until
 
 ROUNDS = 7
@@ -65,22 +66,39 @@ async def silence_in_transfer(alice: Person, bob: Person, carol: Person) -> floa
     return silence
 
 
+@asynccontextmanager
+async def bare_call(ear: NumpySink | None = None) -> AsyncIterator[float]:
+    """Open a call between two bare peer connections, without any server; give the ms until both hear."""
+    start = time.monotonic()
+    a, b = Stock(), Stock()
+    await a.apply("x", await b.answer("x", await a.offer("x")))
+    if ear is not None:
+        b.calls["x"].ear.also = ear
+    async with asyncio.timeout(PATIENCE):
+        await a.calls["x"].ear.sound.wait()
+        await b.calls["x"].ear.sound.wait()
+    try:
+        yield (time.monotonic() - start) * 1000
+    finally:
+        await a.close()
+        await b.close()
+
+
+async def bare_setup() -> float:
+    """Return the ms from the offer asked for to sound at both ends of a bare call."""
+    async with bare_call() as ms:
+        return ms
+
+
 async def bare_silence() -> float:
     """Return the longest silence in ms when one bare aiortc call is let go and the next one is opened."""
     ear = NumpySink()
-    async with aiortc_call(steady_call(ear)):
+    async with bare_call(ear):
         await asyncio.sleep(SETTLING)
         start = time.monotonic() - BEFORE
-    async with aiortc_call(steady_call(ear)):
+    async with bare_call(ear):
         await asyncio.sleep(SETTLING)
     return silence_ms(ear, start)
-
-
-def steady_call(ear: NumpySink) -> BareCall:
-    """Return a bare call, still to be opened, whose first end says a tone without end."""
-    call = BareCall()
-    call.beeper.steady, call.ear.heard = True, ear
-    return call
 
 
 def silence_ms(ear: NumpySink, start: float) -> float:
@@ -93,7 +111,8 @@ def silence_ms(ear: NumpySink, start: float) -> float:
 
 async def rows() -> list[Row]:
     """Measure everything, callnode and bare aiortc by turns."""
-    pairs: dict[str, list[tuple[float, float]]] = {"set-up": [], "silence": []}
+    setup: list[tuple[float, float]] = []
+    silence: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory(prefix="callnode-bench-") as folder:
         async with HubServer(load_config(Path(folder), environ={})) as hub, aiohttp.ClientSession() as http:
             people = People(hub, http)
@@ -101,29 +120,21 @@ async def rows() -> list[Row]:
             for person, hertz in ((alice, 440.0), (bob, 700.0), (carol, 1000.0)):
                 tone = ToneSource(hertz)
                 person.voice = np.concatenate([tone.read() for _ in range(50)])  # whole waves: it loops
-            for _ in range(ROUNDS):
-                pairs["set-up"].append((await answer_to_sound(alice, bob), await setup_ms(aiortc_call)))
-                pairs["silence"].append((await silence_in_transfer(alice, bob, carol), await bare_silence()))
+            with steps("call", ROUNDS) as step:
+                for number in range(ROUNDS):
+                    step(f"round {number + 1}")
+                    setup.append((await answer_to_sound(alice, bob), await bare_setup()))
+                    silence.append((await silence_in_transfer(alice, bob, carol), await bare_silence()))
             await people.close()
-    names = {
-        "set-up": "call: answer to first sound at the far end, through the hub",
-        "silence": "transfer: longest silence at B's ear",
-    }
-    result = []
-    for key, name in names.items():
-        value, baseline = (median(column) for column in zip(*pairs[key], strict=True))
-        result.append(
-            Row(
-                name=name,
-                value=round(value, 2),
-                unit="ms",
-                baseline=round(baseline, 2),
-                ratio=round(value / baseline, 3),
-                higher_is_better=False,
-            )
-        )
-    return result
+    made = [
+        _row("call: answer to first sound at the far end, through the hub", setup),
+        _row("transfer: longest silence at B's ear", silence),
+    ]
+    FOLDER.mkdir(exist_ok=True)
+    plots.bars(FOLDER / "call.png", "The whole path, hub included", made)
+    return made
 
 
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(rows()), indent=2))
+def _row(name: str, found: list[tuple[float, float]]) -> Row:
+    value, baseline = (median(column) for column in zip(*found, strict=True))
+    return row(name, value, baseline, "ms", rounds=[[round(one, 1) for one in pair] for pair in found])

@@ -1,7 +1,6 @@
 """A call goes on whatever happens to the sound cards, and says what happened."""
 
 import asyncio
-import os
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -141,11 +140,15 @@ async def test_switching_leaves_nothing_behind(sound_server: SoundServer) -> Non
     sound_server.add_sink("hall", "Hall")
     async with talking(DeviceManager()) as talk:
         await plays("speaker", "alice")
-        opened = len(os.listdir("/proc/self/fd"))
+        opened = open_files()
         for _ in range(5):
             for name in ("hall", "speaker"):
                 count = len(talk.switched)
                 talk.devices.select_speaker(name)
                 await eventually(lambda count=count: len(talk.switched) > count)  # type: ignore[misc]
         await plays("speaker", "alice")
-        assert len(os.listdir("/proc/self/fd")) <= opened + 4
+        assert open_files() <= opened + 4
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

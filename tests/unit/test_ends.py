@@ -267,11 +267,6 @@ def test_a_sink_that_fails_at_a_packet_is_let_go(caplog: pytest.LogCaptureFixtur
     assert caplog.text.count("replaced by none") == 1
 
 
-class Short(Constant):
-    def read(self) -> Frame:
-        return super().read()[:-1]
-
-
 @pytest.mark.parametrize("source", [Broken(), Short()])
 def test_a_faulty_source_is_let_go_and_silence_takes_over(
     source: Constant, caplog: pytest.LogCaptureFixture
