@@ -35,7 +35,9 @@ MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 EVENT_TYPES = {48_000: 110, 8_000: 126}  # payload types of telephone-event by clock rate, as Chromium's
 
 SHORTEST = 12  # bytes; what is shorter is neither RTP, RTCP nor DTLS, and ends aiortc's transport
+LONGEST = 1500  # bytes; pylibsrtp raises ValueError for more, without a look at the keys
 _HELD = 50  # packets that overtake the end of the handshake
+_SOURCES = 64  # SSRCs of a call; libsrtp keeps each, and looks through them all for each packet
 
 
 class RtpTransport:
@@ -57,6 +59,7 @@ class RtpTransport:
         self._started, self._stopped, self._rtp, self._rtcp = started, stopped, rtp, rtcp
         self._hooked: Connection | None = None
         self._held: deque[bytes] = deque(maxlen=_HELD)
+        self._sources: set[bytes] = set()
         self._waiting: set[asyncio.Future[None]] = set()
         for end, substitutes in (
             (transceiver.sender, {"send": self._send_started, "stop": self._stop}),
@@ -101,7 +104,7 @@ class RtpTransport:
             setattr(connection, DATA_RECEIVED, self._received)
 
     def _received(self, data: bytes, component: int) -> None:
-        if len(data) < SHORTEST:
+        if not SHORTEST <= len(data) <= LONGEST:
             return
         if not 127 < data[0] < 192:
             self._queued(data, component)
@@ -111,14 +114,19 @@ class RtpTransport:
             self._unprotect(data)
 
     def _unprotect(self, data: bytes) -> None:
-        session = self._dtls._rx_srtp
+        session, reports = self._dtls._rx_srtp, is_rtcp(data)
+        source = data[4:8] if reports else data[8:12]
+        if source not in self._sources and len(self._sources) >= _SOURCES:
+            return
         try:
-            if is_rtcp(data):
-                self._rtcp(session.unprotect_rtcp(data))
-            else:
-                self._rtp(session.unprotect(data))
+            plain = session.unprotect_rtcp(data) if reports else session.unprotect(data)
         except pylibsrtp.Error:
-            pass
+            return
+        self._sources.add(source)
+        if reports:
+            self._rtcp(plain)
+        else:
+            self._rtp(plain)
 
     async def _send_started(self, parameters: RTCRtpSendParameters) -> None:
         self._start(parameters, True)

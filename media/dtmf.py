@@ -8,8 +8,7 @@ DIGITS = "0123456789*#ABCD"  # by event code, RFC 4733 §3.2
 
 _PACKETS_PER_SECOND = 50
 _EVENT_PACKETS = 5  # 100 ms
-_PAUSE_PACKETS = 3  # 60 ms
-_END_COPIES = 3  # RFC 4733 §2.5.1.4
+_ENDS = 3  # the last packet and its copies, at the interval of the others: RFC 4733 §2.5.1.4
 _VOLUME = 10  # -10 dBm0
 _END = 0x80
 _LONGEST = 0xFFFF
@@ -18,12 +17,12 @@ _LATE_SECONDS = 5  # further behind, a timestamp is of another stream
 
 
 class EventPacket(Struct, frozen=True):
-    """What to send now, in `copies` packets (each its own sequence number): payload and RTP header fields."""
+    """What to send now: payload and RTP header fields."""
 
     payload: bytes
     timestamp: int
     marker: bool
-    copies: int
+    over: bool  # the end is told again: speech goes on beside it
 
 
 class Event(Struct, frozen=True):
@@ -64,25 +63,25 @@ class EventSender:
         self._queue.append(parse_digits(digit))
 
     def next(self) -> EventPacket | None:
-        """Return what to send; call it every 20 ms. None, between digits too, leaves room for speech."""
+        """Return what to send, or None; call it every 20 ms."""
         if not self._queue:
             return None
         self._at += 1
-        if self._at <= _EVENT_PACKETS:
-            return self._packet(self._queue[0], self._at == _EVENT_PACKETS)
-        if self._at == _EVENT_PACKETS + _PAUSE_PACKETS:
-            self._queue.popleft()
-            self._began += self._at * self._step
-            self._at = 0
+        if self._at < _EVENT_PACKETS + _ENDS:
+            return self._packet(self._queue[0])
+        self._queue.popleft()
+        self._began += self._at * self._step
+        self._at = 0
         return None
 
-    def _packet(self, digit: str, ends: bool) -> EventPacket:
-        code, flags, duration = DIGITS.index(digit), _VOLUME | (_END if ends else 0), self._at * self._step
+    def _packet(self, digit: str) -> EventPacket:
+        length = min(self._at, _EVENT_PACKETS)
+        flags = _VOLUME | _END if length == _EVENT_PACKETS else _VOLUME
         return EventPacket(
-            payload=bytes((code, flags)) + duration.to_bytes(2, "big"),
+            payload=bytes((DIGITS.index(digit), flags)) + (length * self._step).to_bytes(2, "big"),
             timestamp=self._began % _TIMESTAMPS,
             marker=self._at == 1,
-            copies=_END_COPIES if ends else 1,
+            over=self._at > _EVENT_PACKETS,
         )
 
 

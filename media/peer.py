@@ -141,7 +141,7 @@ class Peer:
         stream, remote, target = reports.reception, reports.report, self._sender.target
         round_trip = remote.round_trip_time if remote else None
         return Stats(
-            packets_received=stream.received if stream else 0,
+            packets_received=reports.packets_received,
             bytes_received=self._receiver.bytes_received,
             jitter=stream.jitter if stream else 0.0,
             packets_lost=counters.packets_lost,

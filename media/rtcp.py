@@ -44,7 +44,8 @@ class Reports:
         self.packets_sent = 0
         self.bytes_sent = 0  # of payload, RFC 3550 §6.4.1
         self.report: Report | None = None  # the last
-        self.reception: Reception | None = None
+        self.reception: Reception | None = None  # of the stream there is now
+        self.packets_received = 0  # of all streams
         self._ssrc = ssrc
         self._cname = str(uuid4()).encode()  # RFC 7022 §4.2
         self._send = send
@@ -67,14 +68,16 @@ class Reports:
             self._last = self._loop.time()
             self._timer = self._loop.call_later(_FIRST_SECONDS, self._tick)
 
-    def sent(self, timestamp: int, payload_bytes: int) -> None:
-        """Count a packet of ours."""
+    def sent(self, timestamp: int | None, payload_bytes: int) -> None:
+        """Count a packet of ours; `timestamp` is that of sound, at 48 kHz."""
         self.packets_sent += 1
         self.bytes_sent += payload_bytes
-        self._last_timestamp, self._last_sent = timestamp, self._loop.time()
+        if timestamp is not None:
+            self._last_timestamp, self._last_sent = timestamp, self._loop.time()
 
     def received(self, ssrc: int, sequence: int) -> Reception:
         """Count a packet of the other end, which has one stream; return what is counted of it."""
+        self.packets_received += 1
         stream = self.reception
         if stream is None or stream.ssrc != ssrc:
             stream = self.reception = Reception(ssrc, sequence)

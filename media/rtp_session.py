@@ -51,7 +51,8 @@ class RtpSession:
         if packer is not None:
             kind = self.formats.opus if payload_type is None else payload_type
             if self._transport.send(packer.pack(kind, timestamp, payload, marker=marker, level=level)):
-                self.reports.sent(timestamp, len(payload))
+                # The clock of a keypad digit is another, and stands still meanwhile.
+                self.reports.sent(timestamp if payload_type is None else None, len(payload))
 
     def _start(self, parameters: RTCRtpParameters, sends: bool) -> None:
         if self._packer is None:

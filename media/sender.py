@@ -33,7 +33,7 @@ class Sender:
 
     def __init__(self, read: Callable[[], Frame], send: Send) -> None:
         self.frames_late = 0
-        self.target = Target()
+        self.target = self._wanted = Target()  # what is sent, and what would be if the other end let us
         self._read = read
         self._send = send
         self._encoder = Encoder()
@@ -56,13 +56,14 @@ class Sender:
         """Heed what the other end wants, and how it takes keypad digits as events: rate 0 is not at all."""
         self._wishes = wishes
         self._encoder.set_format(cbr=wishes.cbr, max_playback_rate=wishes.max_playback_rate)
-        self.set_target(self.target)
+        self.set_target(self._wanted)
         if event_rate != self._event_rate:
             self._events = EventSender(event_rate) if event_rate else None
         self._event_type, self._event_rate = event_type, event_rate
 
     def set_target(self, target: Target) -> None:
         """Send so much, so protected, as far as the other end wants it."""
+        self._wanted = target
         bitrate = min(target.bitrate, self._wishes.max_bitrate)
         self.target = Target(bitrate, target.expected_loss, target.fec and self._wishes.fec)
         self._encoder.set_rate(self.target)
@@ -125,11 +126,10 @@ class Sender:
         frame = self._read()
         event = self._events.next() if self._events is not None else None
         if event is not None:
-            for copy in range(event.copies):
-                marker = event.marker and copy == 0
-                self._send(self._event_type, event.timestamp, event.payload, marker, SILENT)
-            self._timestamp += FRAME_SAMPLES
-            return
+            self._send(self._event_type, event.timestamp, event.payload, event.marker, SILENT)
+            if not event.over:
+                self._timestamp += FRAME_SAMPLES
+                return
         if len(self._keypad):
             frame = np.zeros(FRAME_SAMPLES, np.int16)
             tone, self._keypad = self._keypad[:FRAME_SAMPLES], self._keypad[FRAME_SAMPLES:]

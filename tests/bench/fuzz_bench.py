@@ -35,6 +35,7 @@ async def rows(packets: int = 1_000_000, seed: int = 3) -> list[Row]:
         "packets": packets, "stock_packets": fewer, "seed": seed, "seconds": round(ours.seconds),
         "escaped": ours.escaped, "loop_errors": ours.loop_errors[:20], "stock_escaped": stock.escaped,
         "survived": {"callnode": ours.survived, "stock": stock.survived},
+        "passed_srtp": {"callnode": ours.passed, "stock": stock.passed},
         "slowest_ms": {"callnode": round(ours.slowest_ms, 1), "stock": round(stock.slowest_ms, 1)},
     }  # fmt: skip
     return [
@@ -48,6 +49,12 @@ async def rows(packets: int = 1_000_000, seed: int = 3) -> list[Row]:
         row("fuzz: kinds of exceptions escaped", len(ours.escaped), len(stock.escaped), "", **conditions),
         row("fuzz: exceptions in the event loop", len(ours.loop_errors), len(stock.loop_errors), ""),
         row("fuzz: memory grown", ours.growth / 1e6, stock.growth / 1e6 * packets / fewer, "MB"),
+        row(
+            "fuzz: memory of the process grown",
+            ours.resident_growth / 1e6,
+            stock.resident_growth / 1e6 * packets / fewer,
+            "MB",
+        ),
         row("fuzz: tasks more", _tasks(ours), _tasks(stock), ""),
         row("fuzz: until the sound is good again", ours.recovery_seconds, stock.recovery_seconds, "s"),
         row(

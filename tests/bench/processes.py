@@ -22,7 +22,9 @@ from tests.bench.report import console
 
 WRTC = "libwebrtc"
 DEADLINE = 30.0  # seconds for any one answer
+INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1")
 INSTALL_SECONDS = 300
+LOAD = ("node", "--eval", "require('@roamhq/wrtc')")
 
 
 class Peer:
@@ -152,19 +154,24 @@ def wrtc_folder() -> Path | None:
     if not shutil.which("node") or not shutil.which("npm"):
         console.print("[yellow]no node and npm here: the libwebrtc column stays empty")
         return None
-    if not (folder / "node_modules" / "@roamhq" / "wrtc").is_dir():
-        console.print(f"installing libwebrtc for Node into {folder}, once")
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path(__file__).with_name("wrtc") / "package.json", folder)
-        try:
-            subprocess.run(
-                ["npm", "install", "--no-audit", "--no-fund", "--silent"],
-                cwd=folder, check=True, timeout=INSTALL_SECONDS,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError) as error:
-            console.print(f"[yellow]libwebrtc cannot be installed, its column stays empty: {error}")
-            return None
+        if _run(folder, *LOAD).returncode != 0:
+            console.print(f"installing libwebrtc for Node into {folder}, once")
+            shutil.copy(Path(__file__).with_name("wrtc") / "package.json", folder)
+            _run(folder, *INSTALL).check_returncode()
+            _run(folder, *LOAD).check_returncode()
+    except (OSError, subprocess.SubprocessError) as error:
+        why = (getattr(error, "stderr", None) or str(error)).splitlines()[:1]
+        console.print("[yellow]libwebrtc cannot be used here, its column stays empty:", *why)
+        return None
     return folder
+
+
+def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+    )
 
 
 def kinds(*wanted: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiortc
+import pylibsrtp
 import pytest
 from aioice.ice import Connection, StunProtocol
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
@@ -163,11 +164,29 @@ async def test_packets_leave_by_the_method_of_the_class_as_it_is_then(
 async def test_what_is_malformed_or_forged_ends_nothing(path: Path) -> None:
     await path.connect()
     connection = path.transceivers[1].receiver.transport.transport._connection
-    for data in (b"", b"\x80", bytes(11), RTP, RTP[:12] + bytes(40), RTCP + bytes(20), b"\x14" + bytes(20)):
+    hostile = b"", b"\x80", bytes(11), RTP, RTP[:12] + bytes(40), RTP + bytes(1500), RTCP + bytes(20)
+    for data in (*hostile, b"\x14" + bytes(20)):
         connection.data_received(data, 1)
     path.ends[0].send(RTP)
     await path.until(lambda: bool(path.rtp))
     assert (path.rtp, path.rtcp) == ([(1, RTP)], [])
+
+
+async def test_a_call_has_a_bounded_number_of_sources(path: Path) -> None:
+    await path.connect()
+    for ssrc in range(200):
+        path.ends[0].send(Packer(ssrc, 1).pack(96, 960, b"opus", marker=False, level=0))
+    path.ends[0].send(Packer(0, 2).pack(96, 960, b"opus", marker=False, level=0))
+    await path.until(lambda: len(path.rtp) > adapter._SOURCES)
+    assert {data[8:12] for _, data in path.rtp} == {ssrc.to_bytes(4, "big") for ssrc in range(64)}
+
+
+def test_srtp_refuses_what_is_too_long_as_no_error_of_its_own() -> None:
+    session = pylibsrtp.Session()
+    with pytest.raises(ValueError, match="too long"):
+        session.unprotect(bytes(adapter.LONGEST + 1))
+    with pytest.raises(pylibsrtp.Error):
+        session.unprotect(bytes(adapter.LONGEST))
 
 
 async def test_packets_that_overtake_the_handshake_are_held(path: Path) -> None:

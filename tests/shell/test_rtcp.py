@@ -102,6 +102,21 @@ async def test_a_replaced_stream_is_counted_anew(ends: tuple[End, End]) -> None:
     _, b = ends
     assert b.reports.received(1, 1) is b.reports.received(1, 2)
     assert b.reports.received(5, 9).received == 1
+    assert b.reports.packets_received == 3
+
+
+async def test_the_clock_of_keypad_digits_is_not_that_of_the_reports(ends: tuple[End, End]) -> None:
+    a, _ = ends
+    a.reports.start(None)
+    a.reports.sent(1_000_000, 100)
+    a.reports.sent(None, 4)
+    a.reports.sent(2_000_000, 100)
+    a.reports.sent(None, 4)
+    a.reports.stop()
+    report = parsed(a.sent[0])[0]
+    assert isinstance(report, RtcpSrPacket)
+    assert report.sender_info.packet_count == 4
+    assert 0 <= report.sender_info.rtp_timestamp - 2_000_000 < 48_000
 
 
 async def test_bye_is_said_once_and_not_heeded(ends: tuple[End, End]) -> None:

@@ -115,17 +115,19 @@ async def test_what_is_late_is_skipped(wire: Wire) -> None:
 async def test_a_pause_is_told_and_then_only_updated(wire: Wire) -> None:
     tone = Tone(440.0)
     frames = iter([*(tone.read() for _ in range(3)), *[SILENCE] * 70])
-    wire.sender(lambda: next(frames, tone.read())).start()
+    sender = wire.sender(lambda: next(frames, tone.read()))
+    sender.start()
     packets = await wire.count(3 + 10 + 4 + 5)
-    started = [packet for packet in packets[1:] if packet.marker]
+    started = [packet.timestamp for packet in packets[1:] if packet.marker]
     small = [packet for packet in packets if len(packet.payload) <= 2]
     assert 1 <= len(small) <= 8
     steps = np.diff([packet.timestamp for packet in packets]) // FRAME_SAMPLES
-    assert max(steps) <= 21  # 400 ms
+    assert max(steps) <= 21 + sender.frames_late  # 400 ms
     assert max(steps) > 10
-    assert [packet.timestamp for packet in started] == [
-        after.timestamp for after, step in zip(packets[1:], steps, strict=True) if step > 1
-    ]
+    after_gaps = [after.timestamp for after, step in zip(packets[1:], steps, strict=True) if step > 1]
+    assert started
+    assert set(started) <= set(after_gaps)
+    assert len(after_gaps) - len(started) <= sender.frames_late
     assert packets[-1].level == 15 | VOICE
     assert packets[-1].timestamp - packets[0].timestamp >= 70 * FRAME_SAMPLES
 
@@ -156,7 +158,6 @@ async def test_targets_are_held_to_what_the_other_end_wants(wire: Wire) -> None:
     assert {len(packet.payload) for packet in packets} == {50}
     assert not any(has_fec(packet.payload) for packet in packets)
     sender.configure(Wishes(fec=True))
-    sender.set_target(Target(64_000, 10, True))
     assert sender.target == Target(64_000, 10, True)
 
 

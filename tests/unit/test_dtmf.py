@@ -27,7 +27,6 @@ def sent(digits: str, rate: int = 48_000, timestamp: int = 1000) -> list[tuple[i
         (packet.timestamp, packet.payload)
         for packet in packets(digits, rate, timestamp)
         if packet is not None
-        for _ in range(packet.copies)
     ]
 
 
@@ -41,14 +40,14 @@ def told(stream: list[tuple[int, bytes]], rate: int = 48_000) -> list[Event]:
 
 def test_a_digit_is_five_packets_three_ends_and_a_pause() -> None:
     first = [
-        EventPacket(b"\x05\x0a" + (960 * count).to_bytes(2, "big"), 1000, count == 1, 1)
+        EventPacket(b"\x05\x0a" + (960 * count).to_bytes(2, "big"), 1000, count == 1, False)
         for count in range(1, 5)
     ]
-    first.append(EventPacket(b"\x05\x8a\x12\xc0", 1000, False, 3))
+    ends = [EventPacket(b"\x05\x8a\x12\xc0", 1000, False, over) for over in (False, True, True)]
     found = packets("5#")
-    assert found[:8] == [*first, None, None, None]
-    assert found[8] == EventPacket(b"\x0b\x0a\x03\xc0", 1000 + 8 * 960, True, 1)
-    assert found[13:] == [None] * 8
+    assert found[:8] == [*first, *ends, None]
+    assert found[8] == EventPacket(b"\x0b\x0a\x03\xc0", 1000 + 8 * 960, True, False)
+    assert found[15:] == [None] * 6
 
 
 def test_a_digit_during_the_pause_waits_for_its_end() -> None:
@@ -57,8 +56,8 @@ def test_a_digit_during_the_pause_waits_for_its_end() -> None:
     first = [sender.next() for _ in range(6)]
     sender.start("2", 77)
     later = [sender.next() for _ in range(3)]
-    assert first[0] == EventPacket(b"\x01\x0a\x00\xa0", 0xFFFFFFFF, True, 1)
-    assert later == [None, None, EventPacket(b"\x02\x0a\x00\xa0", 8 * 160 - 1, True, 1)]
+    assert first[0] == EventPacket(b"\x01\x0a\x00\xa0", 0xFFFFFFFF, True, False)
+    assert later[1:] == [None, EventPacket(b"\x02\x0a\x00\xa0", 8 * 160 - 1, True, False)]
 
 
 @pytest.mark.parametrize("rate", RATES)
