@@ -90,11 +90,17 @@ make-venv = .venv/bin/python -c '' 2>/dev/null || { \
 	  "macOS: brew install python), or name one: make PYTHON=/path/to/python3" >&2; exit 1; }; \
 	"$(PYTHON)" -m venv --clear .venv; }
 
+# Programs that tests run, and their packages; virtual sound cards are Linux's.
+PROGRAMS = ffprobe:ffmpeg
+ifeq ($(shell uname),Linux)
+PROGRAMS += pulseaudio:pulseaudio pactl:pulseaudio-utils pipewire:pipewire pipewire-pulse:pipewire-pulse \
+            wireplumber:wireplumber dbus-daemon:dbus
+endif
+
 system-packages:
 	@missing=; \
-	command -v ffprobe >/dev/null || missing="$$missing ffmpeg"; \
-	command -v pulseaudio >/dev/null || missing="$$missing pulseaudio"; \
-	command -v pactl >/dev/null || missing="$$missing pulseaudio-utils"; \
+	for need in $(PROGRAMS); do \
+	  command -v $${need%%:*} >/dev/null || missing="$$missing $${need#*:}"; done; \
 	[ -x .venv/bin/python ] || [ -n "$(PYTHON)" ] || missing="$$missing python3-venv"; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then as_root=env; elif [ -t 0 ]; then as_root='sudo env'; else as_root='sudo -n env'; fi; \
@@ -103,5 +109,5 @@ system-packages:
 	   $$as_root DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; \
 	then exit 0; fi; \
 	echo "These could not be installed here:$$missing. Tests that need them will fail. Install them yourself" \
-	  "(Debian: sudo apt install$$missing; macOS: brew install ffmpeg pulseaudio)," \
+	  "(Debian: sudo apt install$$missing; macOS: brew install$$missing)," \
 	  "or run the others: make test TESTS='unit or world'" >&2

@@ -19,7 +19,7 @@ from media.keeper import (
     SpeakerSink,
     Wishes,
 )
-from media.streams import SoundProcessor
+from media.processing import AudioProcessing
 
 __all__ = [
     "AudioDevice",
@@ -57,10 +57,11 @@ class Devices:
         self._watched = False
         self._thread: threading.Thread | None = None
         self._keeper: Keeper | None = None
+        self._shown: list[AudioDevice] | None = None  # what the application knows of while nobody looks
         self._ends: list[End] = []
         self._selected: dict[str, AudioDevice | None] = {}
         self._volumes: dict[Kind, float] = {"Microphone": 1.0, "Speaker": 1.0}
-        self._processor: Callable[[str], SoundProcessor | None] | None = None
+        self._processing: AudioProcessing | None = None
 
     def microphones(self) -> list[AudioDevice]:
         """Return the microphones there are; none without a card or sound server."""
@@ -118,10 +119,10 @@ class Devices:
             self._volumes[kind] = volume
             self._wake()
 
-    def process(self, processor: Callable[[str], SoundProcessor | None] | None) -> None:
-        """Process microphones by what this makes, given the name of the speaker in use; None: not."""
+    def process(self, options: AudioProcessing | None) -> None:
+        """Process what microphones hear, from now on; None leaves it as it is."""
         with self._changed:
-            self._processor = processor
+            self._processing = options
             self._wake()
 
     def watch(self, watched: bool) -> None:
@@ -149,7 +150,10 @@ class Devices:
 
     def _found(self) -> list[AudioDevice]:
         keeper = self._keeper
-        return cards() if keeper is None or keeper.found is None else list(keeper.found)
+        if keeper is not None and keeper.found is not None:
+            return list(keeper.found)
+        self._shown = cards()
+        return list(self._shown)
 
     def _choose(self, kind: Kind, device: AudioDevice | str) -> AudioDevice:
         with contextlib.suppress(ValueError):
@@ -180,7 +184,7 @@ class Devices:
             self._thread.start()
 
     def _run(self) -> None:
-        keeper = self._keeper = Keeper(self._told)
+        keeper = self._keeper = Keeper(self._told, self._shown)
         pause = 0.0
         while True:
             with self._changed:
@@ -190,13 +194,13 @@ class Devices:
                     break
                 self._dirty = False
                 ends = list(self._ends)
-                wishes = Wishes(dict(self._selected), dict(self._volumes), self._processor)
+                wishes = Wishes(dict(self._selected), dict(self._volumes), self._processing)
             try:
                 pause = keeper.tend(ends, wishes)
             except Exception:
                 log.exception("the sound cards cannot be looked after")
                 pause = _PAUSE_AFTER_ERROR
-        self._keeper = None
+        self._shown, self._keeper = keeper.found, None
         keeper.close()
         with self._changed:
             self._thread = None

@@ -4,16 +4,18 @@ Runs in a thread of its own (media.devices): opening, closing and looking for ca
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from media.audio import SILENCE, Frame
 from media.cards import AudioDevice, Card, CardError, Kind, cards
-from media.streams import Feed, MicrophoneStream, SoundProcessor, SpeakerStream
+from media.processing import AudioProcessing, Processor, is_headphones
+from media.streams import Feed, MicrophoneStream, SpeakerStream
 
 log = logging.getLogger("callnode.media.devices")
 
@@ -22,6 +24,7 @@ Cause: TypeAlias = Literal["selected", "failed", "removed", "returned", "default
 
 WATCHDOG_SECONDS = 0.5
 _LOOK_SECONDS = 0.1
+_LATE_SECONDS = 0.2
 _SCAN_SECONDS = 2.0
 _HURRIED_SCAN_SECONDS = 0.5  # while something is not where it is wished to be
 _BAN_SECONDS = 1.0  # doubled with every failure soon after the one before
@@ -137,7 +140,7 @@ class Wishes(Struct, frozen=True):
 
     selected: Mapping[str, AudioDevice | None]
     volumes: Mapping[Kind, float]
-    processor: Callable[[str], SoundProcessor | None] | None = None
+    processing: AudioProcessing | None = None
 
 
 class _Use(Struct, frozen=True):
@@ -152,22 +155,27 @@ class _Ban(Struct, frozen=True):
 
 
 class Keeper:
-    """The open cards, and who is on which; `told` is called with what happens."""
+    """The open cards, and who is on which; `told` is called with what happens since `known` were there."""
 
-    def __init__(self, told: Callable[[DeviceEvent], None]) -> None:
+    def __init__(self, told: Callable[[DeviceEvent], None], known: list[AudioDevice] | None = None) -> None:
         self.found: list[AudioDevice] | None = None
+        self._known = known
         self._told = told
         self._streams: dict[_Key, MicrophoneStream | SpeakerStream] = {}
         self._opened: dict[_Key, float] = {}
         self._bans: dict[_Key, _Ban] = {}
         self._uses: dict[tuple[Kind, str], _Use] = {}
         self._scan_due = 0.0
-        self._processing: dict[_Key, tuple[Any, ...]] = {}
+        self._due = math.inf
+        self._woken = -math.inf
+        self._processing: dict[_Key, tuple[AudioProcessing | None, bool]] = {}
 
     def tend(self, ends: Iterable[End], wishes: Wishes) -> float:
         """Do what is to be done now; return in how many seconds to look again."""
         now = time.monotonic()
-        late = [key for key, stream in self._streams.items() if _silent(stream, now)]
+        if now - self._due > _LATE_SECONDS:
+            self._woken = now  # the whole process stood still, so that cards were silent proves nothing
+        late = [key for key, stream in self._streams.items() if _silent(stream, now, self._woken)]
         for key in late:
             self._ban(key, now)
         if late or now >= self._scan_due:
@@ -179,14 +187,17 @@ class Keeper:
         self._share(ends, wishes)
         self._close_all({key for key, stream in self._streams.items() if not stream.feeds} | set(late))
         real = any(device_id is not None for _, device_id in self._streams)
-        return min(_LOOK_SECONDS if real else _HURRIED_SCAN_SECONDS, max(0.0, self._scan_due - now))
+        pause = min(_LOOK_SECONDS if real else _HURRIED_SCAN_SECONDS, max(0.0, self._scan_due - now))
+        self._due = time.monotonic() + pause
+        return pause
 
     def close(self) -> None:
         """Close every card."""
         self._close_all(set(self._streams))
 
     def _scan(self) -> None:
-        before, self.found = self.found, cards()
+        before = self._known if self.found is None else self.found
+        self.found = cards()
         self._scan_due = time.monotonic() + _SCAN_SECONDS
         if before is None:
             return
@@ -292,15 +303,17 @@ class Keeper:
         self._process(microphones, wishes)
 
     def _process(self, microphones: Mapping[_Key, MicrophoneStream], wishes: Wishes) -> None:
-        speaker = self._speaker_name(wishes)
+        options, headphones = wishes.processing, is_headphones(self._speaker_name(wishes))
         for key, stream in microphones.items():
-            setting = (wishes.processor, speaker)
-            if self._processing.get(key) != setting:
-                self._processing[key] = setting
-                made = None if wishes.processor is None else wishes.processor(speaker)
-                before, stream.processor = stream.processor, made
-                if before is not None:
-                    before.close()
+            if self._processing.get(key) == (options, headphones):
+                continue
+            self._processing[key] = (options, headphones)
+            if options is None:
+                stream.processor = None
+            elif stream.processor is None:
+                stream.processor = Processor(options, headphones=headphones)
+            else:
+                stream.processor.configure(options, headphones=headphones)
 
     def _speaker_name(self, wishes: Wishes) -> str:
         used = self._uses.get(("Speaker", "speaker"))
@@ -332,9 +345,11 @@ def _opened(kind: Kind, device_id: str | None) -> MicrophoneStream | SpeakerStre
     return stream
 
 
-def _silent(stream: MicrophoneStream | SpeakerStream, now: float) -> bool:
+def _silent(stream: MicrophoneStream | SpeakerStream, now: float, woken: float) -> bool:
     card = stream.card
-    return card is not None and card.device_id is not None and now - card.last > WATCHDOG_SECONDS
+    if card is None or card.device_id is None:
+        return False
+    return now - max(card.last, woken) > WATCHDOG_SECONDS
 
 
 def _wished(end: End, wishes: Wishes) -> str:

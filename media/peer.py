@@ -171,6 +171,8 @@ class Peer:
             audio_level_out=self._ends.level_out,
             frames_late=self._receiver.frames_late + self._sender.frames_late,
             unknown_packets=self._session.unknown_packets,
+            microphone_underruns=getattr(self._ends.source, "underruns", 0),
+            speaker_underruns=getattr(self._ends.sink, "underruns", 0),
         )
 
     def press(self, digits: str) -> None:

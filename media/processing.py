@@ -73,12 +73,11 @@ class Processor:
 
     def __init__(self, options: AudioProcessing, *, headphones: bool = False) -> None:
         self.speech_probability = 0.0
-        self._headphones = headphones
         self._reference = _Reference()
         self._parts = _Parts()
-        self.configure(options)
+        self.configure(options, headphones=headphones)
 
-    def configure(self, options: AudioProcessing) -> None:
+    def configure(self, options: AudioProcessing, *, headphones: bool = False) -> None:
         """Switch parts on or off from the next block on; those that stay on keep what they learnt.
 
         Loading the strong suppressor takes 0.4 s.
@@ -86,7 +85,7 @@ class Processor:
         if webrtc is None:
             _tell_once()
             return
-        echo = not self._headphones if options.echo_cancellation is None else options.echo_cancellation
+        echo = not headphones if options.echo_cancellation is None else options.echo_cancellation
         strong = options.strong_noise_suppression
         old = self._parts
         # One object, replaced as a whole: the card's thread may be using it. Parts of their own rather than

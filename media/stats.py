@@ -52,3 +52,5 @@ class Stats(Struct, frozen=True):
     audio_level_out: float = -96.0
     frames_late: int = 0  # 20 ms slots, of either direction, for which the event loop came too late
     unknown_packets: int = 0  # malformed, or of payload types that were not negotiated
+    microphone_underruns: int = 0  # how often the card had nothing when sound was due; 0 without a card
+    speaker_underruns: int = 0  # as media-playout's synthesizedSamplesEvents

@@ -7,7 +7,7 @@ mixed, resampler, card. The card's thread does no more than copy, mix and resamp
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Fram
 from media.cards import PERIOD_SECONDS, Card
 from media.drift import Resampler, Rhythm, Steering
 from media.mixer import Gain, mix
+from media.processing import Processor
 from media.ring import Ring
 
 log = logging.getLogger("callnode.media.devices")
@@ -25,24 +26,6 @@ _CARD_RING_SAMPLES = SAMPLE_RATE // 2
 _LEAST_BLOCK = 48
 
 Clock: TypeAlias = Callable[[], float]
-
-
-class SoundProcessor(Protocol):
-    """What makes a microphone's sound fit for a call (media.processing.Processor)."""
-
-    speech_probability: float
-
-    def far(self, block: Frame) -> None:
-        """Take what the speaker plays: all there is since the last near block, a multiple of 10 ms."""
-        ...
-
-    def near(self, block: Frame) -> Frame:
-        """Return what the microphone heard, a multiple of 10 ms, processed; of the same length."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what was learnt."""
-        ...
 
 
 class Feed:
@@ -84,7 +67,7 @@ class MicrophoneStream(Stream):
         super().__init__()
         self._clock = clock
         self.far = Ring(_CARD_RING_SAMPLES)  # what the speaker plays meanwhile
-        self.processor: SoundProcessor | None = None
+        self.processor: Processor | None = None
         self._card = Ring(_CARD_RING_SAMPLES)
         self._card_rhythm = Rhythm(PERIOD_SECONDS["Microphone"])
         self._ragged = 0  # samples that may wait for the rest of their block
@@ -116,7 +99,7 @@ class MicrophoneStream(Stream):
         for feed in self.feeds:
             feed.ring.write(sound)
 
-    def _processed(self, processor: SoundProcessor, sound: Frame) -> Frame:
+    def _processed(self, processor: Processor, sound: Frame) -> Frame:
         try:
             if played := len(self.far) // BLOCK_SAMPLES * BLOCK_SAMPLES:
                 processor.far(self.far.read(played))

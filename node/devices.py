@@ -15,7 +15,7 @@ from media.devices import (
     Role,
     SpeakerSink,
 )
-from media.processing import AudioProcessing, Processor, is_headphones
+from media.processing import AudioProcessing
 from node.events import Events, Handler, Tasks
 
 __all__ = [
@@ -131,7 +131,7 @@ class DeviceManager(Events):
     @audio_processing.setter
     def audio_processing(self, options: AudioProcessing) -> None:
         self._processing = options
-        self._devices.process(lambda speaker: Processor(options, headphones=is_headphones(speaker)))
+        self._devices.process(options)
 
     async def ask_device_permission(self) -> DevicePermission:
         """Open the microphone for a moment, so that the system asks if it does, and tell whether it works."""
@@ -159,12 +159,13 @@ class DeviceManager(Events):
         super().on(event, handler)
         if event in _WATCHED:
             self._loop = asyncio.get_running_loop()
+        if event == _WATCHED[0]:
             self._devices.watch(True)
 
     def off(self, event: str, handler: Handler) -> None:
         """Stop calling a handler; one that is not registered is ignored."""
         super().off(event, handler)
-        if not any(self._handlers[name] for name in _WATCHED):
+        if not self._handlers[_WATCHED[0]]:
             self._devices.watch(False)
 
     def close(self) -> None:

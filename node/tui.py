@@ -43,12 +43,15 @@ _STYLES = {
     "missed": "yellow",
     "refused": "red",
     "transfer-failed": "red",
+    "device": "yellow",
     "offline": "red",
 }
 _PROMPTS = {
     "t": ("transfer", "Transfer to"),
     "v": ("voicemail", "To the voicemail of"),
     "d": ("dial", "Call"),
+    "i": ("microphone", "Microphone, or default"),
+    "s": ("speaker", "Speaker, or default"),
 }
 _COMMANDS = {
     "a": "accept",
@@ -220,6 +223,7 @@ def _hints(phone: Softphone) -> list[tuple[str, str]]:
             hints += [("o", "resume" if call.state is CallState.LOCAL_HOLD else "hold")]
             hints += [("t", "transfer"), ("v", "voicemail")]
             hints += [("c", "connect")] if len(phone.calls) == 2 else [("d", "dial")]
+            hints += [("i", "microphone"), ("s", "speaker")]
     else:
         hints.append(("d", "dial"))
     return [*hints, ("q", "quit")]

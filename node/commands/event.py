@@ -13,7 +13,7 @@ EventName = Literal[
     "listening", "mailbox", "incoming", "missed", "declined", "calling", "ringing", "connected", "ended",
     "held", "held-by-other", "resumed", "muted", "unmuted",
     "transferring", "transfer-progress", "transferred", "transfer-failed", "moving",
-    "refused", "offline",
+    "device", "refused", "offline",
 ]  # fmt: skip
 
 

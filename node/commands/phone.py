@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from media.audio import Sink, Source
+from media.processing import AudioProcessing
 from media.sink import FileSink, TeeSink
 from media.source import FileSource
 from node.admin import unreachable
@@ -32,12 +33,14 @@ _HELP = """
 \b
 On a terminal, single keys: a accept, r reject, h hang up, m mute, o hold or
 resume, t transfer to someone, v transfer to someone's voicemail, d call
-someone else meanwhile, c connect the two calls and leave, q quit.
+someone else meanwhile, c connect the two calls and leave, i change the
+microphone, s change the speaker, q quit.
 
 \b
 Otherwise one line per event on standard output, and commands as lines on
 standard input: accept, reject, hangup, mute, hold, transfer NAME, voicemail
-NAME, dial NAME, transfer-to-call, quit.
+NAME, dial NAME, transfer-to-call, microphone NAME, speaker NAME (part of a
+name, or default), quit.
 
 \b
 Exit codes: 0 the call took place and ended normally, 1 error, 2 wrong usage,
@@ -56,13 +59,20 @@ class Sound:
         play: Path | None,
         loop: bool,
         record: Path | None,
+        ring_speaker: str | None = None,
     ) -> None:
+        self._ring_speaker = ring_speaker
         self._microphone = microphone
         self._speaker = speaker
         self._play = play
         self._loop = loop
         self._record = record
         self._recorded = 0
+
+    @property
+    def is_heard(self) -> bool:
+        """Return whether somebody listens at a speaker."""
+        return self._record is None or self._speaker is not None
 
     def prepare(self, devices: DeviceManager) -> None:
         """Choose the devices and try the files; raises CommandError if one is not there or cannot be used."""
@@ -71,6 +81,8 @@ class Sound:
                 devices.select_microphone(self._microphone)
             if self._speaker:
                 devices.select_speaker(self._speaker)
+            if self._ring_speaker:
+                devices.select_ring_speaker(self._ring_speaker)
             if self._play:
                 FileSource(self._play).close()
             if self._record:
@@ -103,6 +115,13 @@ def phone_options(command: Command) -> Command:
         "--microphone", metavar="NAME", help="Microphone, by a part of its name (`callnode devices`)."
     )
     @click.option("--speaker", metavar="NAME", help="Speaker, by a part of its name.")
+    @click.option("--ring-speaker", metavar="NAME", help="Speaker to ring on, if it is another one.")
+    @click.option(
+        "--echo-cancellation/--no-echo-cancellation",
+        default=None,
+        help="Default: on, unless the speaker is a headphone.",
+    )
+    @click.option("--denoise", is_flag=True, help="Take off keyboards and fans too; needs callnode[denoise].")
     @click.option(
         "--play",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -125,6 +144,9 @@ def phone_options(command: Command) -> Command:
         *args: Any,
         microphone: str | None,
         speaker: str | None,
+        ring_speaker: str | None,
+        echo_cancellation: bool | None,
+        denoise: bool,
         play: Path | None,
         loop: bool,
         record: Path | None,
@@ -136,7 +158,12 @@ def phone_options(command: Command) -> Command:
             raise click.UsageError("--loop and --hang-up-after-play need --play FILE.")
         if loop and options["hang_up_after_play"]:
             raise click.UsageError("Choose one of --loop and --hang-up-after-play.")
-        return checked(*args, sound=Sound(microphone, speaker, play, loop, record), **options)
+        try:
+            processing = AudioProcessing(echo_cancellation, strong_noise_suppression=denoise)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        sound = Sound(microphone, speaker, play, loop, record, ring_speaker)
+        return checked(*args, sound=sound, processing=processing, **options)
 
     return wrapped
 
@@ -144,30 +171,41 @@ def phone_options(command: Command) -> Command:
 @click.command(short_help="Call somebody.", epilog=_HELP)
 @click.argument("name")
 @phone_options
-def call(name: str, access: Access, sound: Sound, as_json: bool, **options: Any) -> None:
+def call(
+    name: str, access: Access, sound: Sound, processing: AudioProcessing, as_json: bool, **options: Any
+) -> None:
     """Call NAME: a short name such as alice, a phone number or a raw id.
 
     Example: callnode call alice
     """
-    run(lambda stop: _phone(stop, access, sound, as_json, name, once=True, **options))
+    client = CallClientOptions(hub=access.hub, audio_processing=processing)
+    run(lambda stop: _phone(stop, access, client, sound, as_json, name, once=True, **options))
 
 
 @click.command(short_help="Be reachable.", epilog=_HELP)
 @click.option("--auto-answer", is_flag=True, help="Answer by itself, one call at a time.")
 @click.option("--once", is_flag=True, help="Stop after the first call, with the exit code of that call.")
 @phone_options
-def listen(access: Access, sound: Sound, as_json: bool, **options: Any) -> None:
+def listen(access: Access, sound: Sound, processing: AudioProcessing, as_json: bool, **options: Any) -> None:
     """Be reachable: ring when someone calls, until told to stop.
 
     Example: callnode listen
     """
-    run(lambda stop: _phone(stop, access, sound, as_json, None, **options))
+    rings = sound.is_heard and not options["auto_answer"]
+    client = CallClientOptions(hub=access.hub, audio_processing=processing, rings=rings)
+    run(lambda stop: _phone(stop, access, client, sound, as_json, None, **options))
 
 
 async def _phone(
-    stop: asyncio.Event, access: Access, sound: Sound, as_json: bool, name: str | None, **options: Any
+    stop: asyncio.Event,
+    access: Access,
+    client_options: CallClientOptions,
+    sound: Sound,
+    as_json: bool,
+    name: str | None,
+    **options: Any,
 ) -> int:
-    async with CallClient(CallClientOptions(hub=access.hub)) as client:
+    async with CallClient(client_options) as client:
         devices = await client.get_device_manager()
         sound.prepare(devices)
         try:
@@ -184,7 +222,7 @@ async def _phone(
             else:
                 screen = None
                 tell = _printer(stop, as_json)
-            phone = Softphone(agent, lambda: sound.options(devices), tell, stop, **options)
+            phone = Softphone(agent, devices, lambda: sound.options(devices), tell, stop, **options)
             try:
                 if screen is not None:
                     screen.show(phone)

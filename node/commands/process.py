@@ -83,8 +83,11 @@ def log_to_stderr(*, verbose: bool) -> None:
     handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if verbose else "callnode: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    # What the link has to say, the commands say themselves.
-    logging.getLogger("callnode.link").setLevel(logging.NOTSET if verbose else logging.ERROR)
+    for name in (
+        "callnode.link",
+        "callnode.media.devices",
+    ):  # what these have to say, the commands say themselves
+        logging.getLogger(name).setLevel(logging.NOTSET if verbose else logging.ERROR)
     logging.getLogger("callnode").setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 

@@ -18,6 +18,7 @@ from node.call import (
 )
 from node.commands.event import Event, EventName, about, answered, name_of, other_end
 from node.commands.process import NETWORK, OK, TOKEN, exit_code
+from node.devices import AudioDeviceSwitched, DeviceManager
 from node.errors import CallingError
 from node.events import Tasks
 from node.session import CallState
@@ -26,6 +27,8 @@ from signaling.reasons import DECLINED, Reason
 
 TAIL_SECONDS = 0.5
 """From the last sample of a file to the end of the call: it is still on its way to the ear."""
+
+DEFAULT_DEVICE = "default"
 
 _MOVES: dict[CallState, EventName] = {
     CallState.RINGING: "ringing",
@@ -44,6 +47,7 @@ class Softphone:
     def __init__(
         self,
         agent: CallAgent,
+        devices: DeviceManager,
         audio: Callable[[], AudioOptions],
         tell: Callable[[Event], None],
         stop: asyncio.Event,
@@ -56,6 +60,7 @@ class Softphone:
         self.agent = agent
         self.ringing: list[IncomingCall] = []
         self.code = OK
+        self._devices = devices
         self._audio = audio
         self._tell = tell
         self._stop = stop
@@ -70,6 +75,7 @@ class Softphone:
         agent.on("calls_updated", self._calls_updated)
         agent.on("connection_state_changed", self._lost)
         agent.on("mailbox_changed", self._mailbox)
+        devices.on("audio_device_switched", self._switched)
 
     @property
     def calls(self) -> list[Call]:
@@ -97,7 +103,13 @@ class Softphone:
             "hold": self._hold,
             "transfer-to-call": self._join_calls,
         }
-        named = {"dial": self._dial, "transfer": self._to_person, "voicemail": self._to_voicemail}
+        named = {
+            "dial": self._dial,
+            "transfer": self._to_person,
+            "voicemail": self._to_voicemail,
+            "microphone": self._use_microphone,
+            "speaker": self._use_speaker,
+        }
         if command in plain and not name:
             self._tasks.spawn(self._try(plain[command]()))
         elif command in named and name:
@@ -182,6 +194,12 @@ class Softphone:
 
     async def _to_voicemail(self, name: str) -> None:
         self._transfer(self._current(), name, target_participant_voicemail=name)
+
+    async def _use_microphone(self, name: str) -> None:
+        self._devices.select_microphone(None if name == DEFAULT_DEVICE else name)
+
+    async def _use_speaker(self, name: str) -> None:
+        self._devices.select_speaker(None if name == DEFAULT_DEVICE else name)
 
     async def _join_calls(self) -> None:
         if len(self.calls) != 2:
@@ -291,6 +309,11 @@ class Softphone:
         self._tell(Event("offline", message=message))
         self._once = False  # the exit code is decided
         self._stop.set()
+
+    def _switched(self, event: AudioDeviceSwitched) -> None:
+        what = "speaker to ring" if event.role == "ring" else event.kind.lower()
+        is_now = f"the {what} is {event.new.name}" if event.new else f"there is no {what}, going on without"
+        self._tell(Event("device", message=f"{is_now} ({event.cause})"))
 
     def _mailbox(self, event: MailboxChanged) -> None:
         if event.new or event.saved:

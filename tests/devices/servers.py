@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import Self
 
 import pytest
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 # Without norewinds a null sink sits in a block of 2 s, and the first second of sound is lost.
 _SINK = (
@@ -69,16 +70,12 @@ class SoundServer:
     def start(self) -> None:
         """Start the server with its first devices."""
         self._launch()
-        until = time.monotonic() + PATIENCE
-        while subprocess.run(["pactl", "info"], capture_output=True).returncode:
-            if time.monotonic() > until:
-                pytest.fail(f"the sound server does not start; see {self.folder}")
-            time.sleep(0.05)
+        self._try("info")
         self.add_sink("speaker", "Virtual_Speaker")
         self.add_sink("micfeed", "Mic_Feed")
         self.add_source("microphone", "Virtual_Microphone", feed="micfeed")
-        self.pactl("set-default-sink", "speaker")
-        self.pactl("set-default-source", "microphone")
+        self._try("set-default-sink", "speaker")
+        self._try("set-default-source", "microphone")
 
     def kill(self) -> None:
         """Kill the server without a warning."""
@@ -87,6 +84,13 @@ class SoundServer:
             process.wait()
         self._running.clear()
         self._modules.clear()
+
+    def stall(self, seconds: float) -> None:
+        """Let the server do nothing for a while."""
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for process in self._running:
+                process.send_signal(number)
+            time.sleep(seconds if number == signal.SIGSTOP else 0)
 
     def add_sink(self, name: str, title: str) -> None:
         """Plug in a speaker."""
@@ -105,6 +109,14 @@ class SoundServer:
         done = subprocess.run(["pactl", *arguments], capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, (arguments, done.stderr)
         return done.stdout.strip()
+
+    def _try(self, *arguments: str) -> None:
+        """Repeat an order until the server is so far as to obey."""
+        until = time.monotonic() + PATIENCE
+        while (done := subprocess.run(["pactl", *arguments], capture_output=True, text=True)).returncode:
+            if time.monotonic() > until:
+                pytest.fail(f"the sound server does not start: {arguments[0]}: {done.stderr}")
+            time.sleep(0.05)
 
     def _add(self, name: str, module: str) -> None:
         self._modules[name] = self.pactl("load-module", *module.split())
@@ -144,10 +156,17 @@ class PipeWire(SoundServer):
     programs = ("pipewire", "pipewire-pulse", "wireplumber", "dbus-daemon")
 
     def _launch(self) -> None:
-        bus = f"unix:path={self.folder}/run/bus"
-        (self.folder / "run" / "bus").unlink(missing_ok=True)
-        self._patch.setenv("DBUS_SESSION_BUS_ADDRESS", bus)
-        self._run("dbus-daemon", "--session", "--nofork", f"--address={bus}")
+        run = self.folder / "run"
+        for name in ("bus", "pipewire-0"):
+            (run / name).unlink(missing_ok=True)
+        self._patch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={run}/bus")
+        self._run("dbus-daemon", "--session", "--nofork", f"--address=unix:path={run}/bus")
         self._run("pipewire")
+        # The session manager ends for good where it does not find both.
+        until = time.monotonic() + PATIENCE
+        while not ((run / "bus").exists() and (run / "pipewire-0").exists()):
+            if time.monotonic() > until:
+                pytest.fail(f"neither bus nor server in {run}")
+            time.sleep(0.01)
         self._run("wireplumber")
         self._run("pipewire-pulse")

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from media.source import NumpySource
 from node.devices import DeviceManager
 from tests.devices.servers import SoundServer
-from tests.devices.talk import SENTENCES, eventually, plays, said, talking
+from tests.devices.talk import PLAIN, eventually, plays, said, talking
 
 pytestmark = pytest.mark.devices
 
@@ -23,7 +22,7 @@ async def test_a_call_from_a_microphone_to_a_speaker(sound_server: SoundServer, 
 
 async def test_a_headset_is_unplugged_and_plugged_in_again(sound_server: SoundServer) -> None:
     sound_server.add_sink("headset", "Headset")
-    devices = DeviceManager()
+    devices = DeviceManager(PLAIN)
     devices.select_speaker("headset")
     async with talking(devices) as talk:
         await plays("headset", "alice")
@@ -48,7 +47,7 @@ async def test_a_headset_is_unplugged_and_plugged_in_again(sound_server: SoundSe
 async def test_a_microphone_disappears_and_returns(sound_server: SoundServer, tmp_path: Path) -> None:
     sound_server.add_sink("desk", "Desk_Feed")
     sound_server.add_source("desk_mic", "Desk_Microphone", feed="desk")
-    devices = DeviceManager()
+    devices = DeviceManager(PLAIN)
     devices.select_microphone("desk_mic")
     async with said(tmp_path, "bob"), said(tmp_path, "carol", "desk"), talking(devices) as talk:
         await talk.far_hears("carol")
@@ -62,7 +61,7 @@ async def test_a_microphone_disappears_and_returns(sound_server: SoundServer, tm
 
 async def test_the_default_changes(sound_server: SoundServer) -> None:
     sound_server.add_sink("hall", "Hall")
-    async with talking(DeviceManager()) as talk:
+    async with talking(DeviceManager(PLAIN)) as talk:
         await plays("speaker", "alice")
         sound_server.pactl("set-default-sink", "hall")
         await asyncio.gather(talk.switch("default changed", "hall"), plays("hall", "alice"))
@@ -71,7 +70,7 @@ async def test_the_default_changes(sound_server: SoundServer) -> None:
 async def test_the_default_speaker_is_unplugged(sound_server: SoundServer) -> None:
     sound_server.add_sink("hall", "Hall")
     sound_server.pactl("set-default-sink", "hall")
-    async with talking(DeviceManager()) as talk:
+    async with talking(DeviceManager(PLAIN)) as talk:
         await plays("hall", "alice")
         sound_server.remove("hall")
         await asyncio.gather(talk.switch("removed", "speaker"), plays("speaker", "alice"))
@@ -79,7 +78,7 @@ async def test_the_default_speaker_is_unplugged(sound_server: SoundServer) -> No
 
 async def test_the_sound_server_dies_and_comes_back(sound_server: SoundServer, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        talk = await stack.enter_async_context(talking(DeviceManager()))
+        talk = await stack.enter_async_context(talking(DeviceManager(PLAIN)))
         async with said(tmp_path, "bob"):
             await asyncio.gather(talk.far_hears("bob"), plays("speaker", "alice"))
             killed = time.monotonic()
@@ -99,7 +98,7 @@ async def test_devices_are_selected_in_a_call(sound_server: SoundServer, tmp_pat
     sound_server.add_sink("desk", "Desk_Feed")
     sound_server.add_source("desk_mic", "Desk_Microphone", feed="desk")
     changes: list[str | None] = []
-    async with said(tmp_path, "bob"), said(tmp_path, "carol", "desk"), talking(DeviceManager()) as talk:
+    async with said(tmp_path, "bob"), said(tmp_path, "carol", "desk"), talking(DeviceManager(PLAIN)) as talk:
         for name in ("microphone", "speaker"):
             talk.devices.on(
                 f"selected_{name}_changed", lambda event: changes.append(event.device and event.device.id)
@@ -115,30 +114,9 @@ async def test_devices_are_selected_in_a_call(sound_server: SoundServer, tmp_pat
     assert changes == ["hall", "desk_mic", None, None]
 
 
-async def test_it_rings_on_one_speaker_and_talks_on_another(sound_server: SoundServer) -> None:
-    sound_server.add_sink("hall", "Hall")
-    async with talking(DeviceManager()) as talk:
-        talk.devices.select_ring_speaker("hall")
-        ring, tone = talk.devices.ring_sink(), NumpySource(SENTENCES["carol"], loop=True)
-
-        async def rings() -> None:
-            loop = asyncio.get_running_loop()
-            due = loop.time()
-            while True:
-                ring.write(tone.read())
-                due += 0.02
-                await asyncio.sleep(due - loop.time())
-
-        ringing = asyncio.create_task(rings())
-        await asyncio.gather(plays("hall", "carol"), plays("speaker", "alice"))
-        ringing.cancel()
-        ring.close()
-        await asyncio.gather(ringing, return_exceptions=True)
-
-
 async def test_switching_leaves_nothing_behind(sound_server: SoundServer) -> None:
     sound_server.add_sink("hall", "Hall")
-    async with talking(DeviceManager()) as talk:
+    async with talking(DeviceManager(PLAIN)) as talk:
         await plays("speaker", "alice")
         opened = open_files()
         for _ in range(5):
