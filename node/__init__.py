@@ -32,7 +32,7 @@ from signaling.identifiers import (
     PhoneNumberIdentifier,
     UnknownIdentifier,
 )
-from signaling.messages import CustomContext
+from signaling.parts import CustomContext
 
 __all__ = [
     "AcceptCallOptions",

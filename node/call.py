@@ -15,7 +15,7 @@ from node.exchange import Accept, Dtmf, DtmfNews, HangUp, Hold, Input, Mute, Rej
 from node.identity import CallerInfo, caller_info
 from node.session import CallState, Session
 from node.transfer import TransferCallFeature
-from signaling.messages import CustomContext, Outcome
+from signaling.parts import CustomContext, Outcome
 from signaling.reasons import BAD_ARGUMENT, WRONG_STATE, Reason
 
 if TYPE_CHECKING:

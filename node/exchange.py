@@ -7,12 +7,12 @@ from node.session import Session
 from signaling.messages import (
     CallOriginate,
     ClientMessage,
-    CustomContext,
     Error,
     HubMessage,
     TransferRequest,
     TransferUpdate,
 )
+from signaling.parts import CustomContext
 from signaling.reasons import NETWORK, Reason
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from node.errors import CallingError
 from signaling.identifiers import CommunicationIdentifier, Identifier, identifier_from_raw_id
-from signaling.messages import Party
+from signaling.parts import Party
 from signaling.reasons import BAD_ARGUMENT
 
 

@@ -20,7 +20,8 @@ from node.events import Tasks
 from node.exchange import Anew, Cut, Do, FromHub, FromMedia, Input, Linked, News, Output, Send, Tick
 from node.link import Link
 from node.phone import Phone
-from signaling.messages import HubMessage, Party, TokenRefresh, Welcome
+from signaling.messages import HubMessage, TokenRefresh, Welcome
+from signaling.parts import Party
 from signaling.reasons import Reason
 
 log = logging.getLogger("callnode.node")

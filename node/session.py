@@ -13,7 +13,8 @@ from typing import Literal
 from msgspec.structs import replace
 
 from signaling.discreet import Discreet
-from signaling.messages import CallIncoming, CallOriginate, CustomContext, Outcome, Party
+from signaling.messages import MAX_SECONDS, CallAttach, CallIncoming, CallOriginate
+from signaling.parts import CustomContext, Outcome, Party
 from signaling.reasons import Reason
 
 
@@ -62,6 +63,7 @@ class Session(Discreet, frozen=True, kw_only=True):
     placed: bool = False
     heard: bool = False
     up: bool = False
+    up_at: float = 0.0
     transfer_id: str | None = None
     replaces: str | None = None
     lost: bool = False
@@ -88,6 +90,20 @@ class Session(Discreet, frozen=True, kw_only=True):
         if self.local_hold:
             return CallState.LOCAL_HOLD
         return CallState.REMOTE_HOLD if self.remote_hold else CallState.CONNECTED
+
+    def claim(self, now: float) -> CallAttach:
+        """Return what this end says of the call to a hub that began anew."""
+        forwarded_from = self.forwarded_from.raw_id if self.forwarded_from else None
+        via = self.outcome.via if self.outcome else ()
+        return CallAttach(
+            self.id,
+            self.remote.raw_id,
+            self.offerer,
+            self.mailbox.raw_id if self.mailbox else None,
+            via[0] if via else forwarded_from,
+            self.transferor.raw_id if self.transferor else None,
+            min(now - self.up_at, MAX_SECONDS) if self.up else 0.0,
+        )
 
     def awaiting(self, now: float, *, excused: bool) -> "Session":
         """Return the call with the deadline that lost sound or an unanswered re-offer puts on it.

@@ -14,8 +14,8 @@ from node.exchange import CancelTransfer, Consent
 from node.exchange import Transfer as AskTransfer
 from node.identity import CallerInfo, caller_info, raw_id_of, validated
 from signaling.identifiers import CommunicationIdentifier
-from signaling.messages import (
-    CallOriginate,
+from signaling.messages import CallOriginate, TransferRequest, TransferUpdate
+from signaling.parts import (
     CallTarget,
     CustomContext,
     Outcome,
@@ -23,8 +23,6 @@ from signaling.messages import (
     ParticipantTarget,
     Progress,
     Target,
-    TransferRequest,
-    TransferUpdate,
     VoicemailTarget,
 )
 from signaling.reasons import BAD_ARGUMENT, Reason

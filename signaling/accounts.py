@@ -15,6 +15,7 @@ from signaling.identifiers import (
     identifier_from_raw_id,
 )
 from signaling.routing import Directory
+from signaling.rules import objection
 from signaling.settings import Settings, User, printable
 from signaling.store import Account, Store
 from signaling.tokens import Grant, InvalidTokenError, Tokens
@@ -106,6 +107,10 @@ class Accounts:
             if owner is not None and owner.raw_id != account.user.raw_id:
                 raise AccountError(f"{raw_id} belongs to another user")
         return await self._save(replace(account, user=replace(account.user, aliases=raw_ids)))
+
+    def objection(self, account: Account, settings: Settings) -> str | None:
+        """Return the sentence that says why a user cannot have these settings, None if it can."""
+        return objection(account.user, settings, self._directory)
 
     async def set_settings(self, account: Account, settings: Settings) -> Account:
         """Replace a user's forwarding and unanswered settings."""

@@ -38,10 +38,8 @@ from signaling.messages import (
     ClientMessage,
     Error,
     Hello,
-    Party,
     Ping,
     Pong,
-    Seq,
     SessionEnd,
     TokenRefresh,
     TransferCancel,
@@ -49,6 +47,7 @@ from signaling.messages import (
     TransferRequest,
     decode_client,
 )
+from signaling.parts import Party, Seq
 from signaling.reasons import INVALID_TOKEN, NOT_PERMITTED, Reason, bad_argument
 from signaling.sessions import Session, Sessions
 from signaling.settings import printable

@@ -5,8 +5,8 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from signaling.calls import CallRecord
-from signaling.store import HistoryEntry, Store
+from signaling.call import CallRecord
+from signaling.store import HistoryEntry, HistoryQuery, Store
 
 BATCH_SECONDS = 0.1
 
@@ -29,10 +29,10 @@ class History:
         if self._timer is None:
             self._timer = loop.call_later(BATCH_SECONDS, self._start)
 
-    async def of(self, raw_id: str, limit: int) -> list[HistoryEntry]:
-        """Return the latest calls from or to a user, newest first."""
+    async def of(self, raw_id: str, query: HistoryQuery) -> list[HistoryEntry]:
+        """Return calls that a user had a part in, newest first."""
         await self._flush()
-        return await self._store.history(raw_id, limit)
+        return await self._store.history(raw_id, query)
 
     async def close(self) -> None:
         """File what waits, and let go of the timer."""
@@ -71,6 +71,9 @@ def _entry(record: CallRecord, offset: float) -> HistoryEntry:
         None if answered is None else _utc(answered + offset),
         _utc(record.ended_at + offset),
         record.reason,
+        record.answered_by,
+        record.via,
+        record.legs,
     )
 
 

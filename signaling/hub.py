@@ -10,7 +10,8 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signaling.calls import Call, CallRecord, Calls, Leg
+from signaling.call import Call, CallRecord, Leg
+from signaling.calls import Calls
 from signaling.messages import (
     Bye,
     CallAnswer,
@@ -27,15 +28,14 @@ from signaling.messages import (
     Error,
     Hello,
     HubMessage,
-    Party,
     Ping,
-    Right,
     TokenRefresh,
     TransferCancel,
     TransferDecline,
     TransferRequest,
     TransferUpdate,
 )
+from signaling.parts import Party, Right
 from signaling.presence import Presence, Session
 from signaling.reasons import (
     NETWORK,
@@ -48,6 +48,7 @@ from signaling.reasons import (
     ended_for,
 )
 from signaling.reattach import Reattachments
+from signaling.ringing import Ringing
 from signaling.routing import Directory, Plan
 from signaling.settings import User
 from signaling.transfer import Transfers
@@ -139,12 +140,15 @@ class Hub:
     def __init__(self, new_id: Callable[[], str]) -> None:
         self.presence = Presence()
         self.directory = Directory()
-        self.calls = Calls(
-            self.presence, self.directory, self._deliver, lambda record: self._out.append(Record(record))
-        )
-        self.transfers = Transfers(self.calls, self.directory, self._voicemail_online, self._deliver, new_id)
-        self.calls.watcher = self.transfers
+        self.calls = Calls(self.presence, self._deliver, lambda record: self._out.append(Record(record)))
         self.reattachments = Reattachments(self.calls, self.presence, self.directory, self._deliver)
+        self.ringing = Ringing(
+            self.calls, self.presence, self.directory, self._deliver, self.reattachments.engaged
+        )
+        self.transfers = Transfers(
+            self.calls, self.ringing, self.directory, self._voicemail_online, self._deliver, new_id
+        )
+        self.calls.watcher = self.transfers
         self._out: list[Output] = []
 
     @property
@@ -195,11 +199,11 @@ class Hub:
                 self._place(session, message, now)
             case CallRinging(call_id):
                 if call := self._call(session, call_id, "call.ringing"):
-                    self.calls.alert(call, session)
+                    self.ringing.alert(call, session)
             case CallAnswer(call_id):
                 answered = self.calls.all.get(call_id)
                 if answered is not None and session in answered.ringing:
-                    self.calls.answer(answered, session, message, now)
+                    self.ringing.answer(answered, session, message, now)
                 elif answered is None or answered.leg(session) is None:
                     self._deliver(session, CallEnded(call_id, UNKNOWN_CALL))
             case CallUp(call_id):
@@ -254,6 +258,9 @@ class Hub:
         if isinstance(refused, Reason):
             self._deliver(session, CallEnded(message.call_id, refused))
             return
+        if (crossing := self.ringing.crossing(session, refused)) is not None:
+            self.ringing.join(crossing, session, message.call_id)
+            return
         caller = Leg(session, self.presence.party(session))
         call = Call(
             id=message.call_id,
@@ -264,7 +271,7 @@ class Hub:
             plan=Plan(never=frozenset({caller.party.raw_id})),
             custom_context=message.custom_context,
         )
-        self.calls.place(call, now)
+        self.ringing.place(call, now)
 
     def _may_place(self, session: str, message: CallPlace) -> User | Reason:
         if message.transfer_id is not None:
@@ -289,7 +296,7 @@ class Hub:
         if call is None:
             return
         if session in call.ringing:
-            self.calls.refuse(call, session, ended_for(message.cause, ringing=True), now)
+            self.ringing.refuse(call, session, ended_for(message.cause, ringing=True), now)
         elif not self.transfers.leaves(call, session):
             self.calls.hang_up(call, session, now, ended_for(message.cause, ringing=False))
 
@@ -319,7 +326,7 @@ class Hub:
             if call is None:
                 continue  # ended with one of the others
             if session in call.ringing:
-                self.calls.refuse(call, session, OFFLINE, now)
+                self.ringing.refuse(call, session, OFFLINE, now)
             elif call.leg(session) and not self.transfers.leaves(call, session):
                 self.calls.hang_up(call, session, now, NETWORK)
         self.reattachments.forget(session)
@@ -329,6 +336,7 @@ class Hub:
         for session in [each for each, grace in self.presence.graces.items() if grace <= now]:
             self._leave(session, now)
             self._out.append(Drop(session, NETWORK))
+        self.ringing.tick(now)
         self.calls.tick(now)
         self.transfers.tick(now)
         self.reattachments.tick(now)

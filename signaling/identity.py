@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from signaling.accounts import AccountError, Accounts
 from signaling.blobs import Blobs
 from signaling.discreet import Discreet
-from signaling.messages import Name, RawId, Right
+from signaling.parts import Name, RawId, Right
 from signaling.rest import Gate, RestError, bad_request, decode, reply
 from signaling.store import Account
 from signaling.tokens import MAX_MINUTES, SCOPES, Minutes, Tokens

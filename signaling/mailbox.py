@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from signaling.accounts import Accounts
 from signaling.blobs import Blobs, TooLargeError
-from signaling.messages import Id, Party
+from signaling.parts import Id, Party
 from signaling.rest import MAX_BODY, Gate, RestError, bad_request, decode, not_found, reply
 from signaling.store import Envelope, Folder, MailboxMessage, Store, Utc
 

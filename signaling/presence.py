@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 from msgspec import Struct
 
-from signaling.messages import Party, Right
+from signaling.parts import Party, Right
 
 
 class Session(Struct, frozen=True):

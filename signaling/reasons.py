@@ -8,6 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 Category = Literal["Success", "ExpectedError", "UnexpectedClientError", "UnexpectedServerError"]
+# Why a call was sent on, in the words of RFC 5806.
+Diversion = Literal["unconditional", "no-answer", "unavailable", "user-busy", "deflection", "do-not-disturb"]
 
 
 class Reason(Struct, frozen=True):
@@ -27,6 +29,8 @@ DECLINED_ELSEWHERE = Reason(603, 10024, "Another device declined.", "Success")
 NO_ANSWER = Reason(487, 10004, "Nobody answered in time.")
 DECLINED = Reason(603, 0, "The call was declined.")
 BUSY = Reason(486, 8539, "The called person is busy.")
+DO_NOT_DISTURB = Reason(486, 8539, "The called person does not want to be disturbed.")
+GLARE = Reason(491, 0, "Both called each other; the call that came first goes on.", "Success")
 OFFLINE = Reason(480, 10037, "The called person has no device online.")
 NO_VOICEMAIL = Reason(480, 10078, "No voicemail service is online.")
 UNKNOWN_USER = Reason(404, 8522, "There is no such user.")
@@ -55,6 +59,7 @@ def bad_argument(message: str) -> Reason:
 REMEDIES = {
     NO_ANSWER: "Call later, or set a rule for unanswered calls.",
     BUSY: "Call later, or set a rule for busy.",
+    DO_NOT_DISTURB: "Call later, or set where such calls go (`do_not_disturb_to`).",
     OFFLINE: "Let the called person start an agent.",
     NO_VOICEMAIL: "Start the voicemail service.",
     UNKNOWN_USER: "Check the name; a user exists once a token was made for it.",

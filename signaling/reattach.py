@@ -10,8 +10,10 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signaling.calls import Call, Calls, Leg
-from signaling.messages import CallAttach, CallEnded, HubMessage, Party
+from signaling.call import Call, Leg, as_party
+from signaling.calls import Calls
+from signaling.messages import CallAttach, CallEnded, HubMessage
+from signaling.parts import Party
 from signaling.presence import Presence
 from signaling.reasons import HUNG_UP, NETWORK, UNKNOWN_CALL, Reason
 from signaling.routing import Directory, Plan
@@ -22,11 +24,12 @@ MAX_CLAIMS = 32
 
 
 class Claim(Struct, frozen=True):
-    """What one end says of a call; `over` once it has hung up meanwhile."""
+    """What one end says of a call that is up `since` then; `over` once it has hung up meanwhile."""
 
     session: str
     party: Party
     says: CallAttach
+    since: float
     due: float
     over: bool = False
 
@@ -62,11 +65,15 @@ class Reattachments:
         """Return when `tick` must be called next."""
         return min((claim.due for claim in chain(*self._claims.values())), default=None)
 
+    def engaged(self, raw_id: str) -> bool:
+        """Tell whether a user waits for the other end of a call."""
+        return any(c.party.raw_id == raw_id and not c.over for c in chain(*self._claims.values()))
+
     def claim(self, session: str, says: CallAttach, now: float) -> None:
         """Take what one end says; the call is up again once the other end has said the same."""
         party = self._presence.party(session)
         speaks_for_others = "voicemail" in self._presence.sessions[session].rights
-        mine = Claim(session, party, says, now + ATTACH_SECONDS)
+        mine = Claim(session, party, says, now - says.seconds, now + ATTACH_SECONDS)
         call = self._calls.all.get(says.call_id)
         if call is not None:
             self._move(call, mine)
@@ -77,7 +84,7 @@ class Reattachments:
             if other.over:
                 self._end(mine, HUNG_UP)
             else:
-                self._restore(*((mine, other) if says.caller else (other, mine)), now)
+                self._restore(*((mine, other) if says.caller else (other, mine)))
         else:
             self._claims.setdefault(says.call_id, []).append(mine)
 
@@ -110,23 +117,31 @@ class Reattachments:
             return
         self._calls.rebind(call, lost, mine.session)
 
-    def _restore(self, caller: Claim, answerer: Claim, now: float) -> None:
+    def _restore(self, caller: Claim, answerer: Claim) -> None:
         callee = self._directory.users.get(answerer.raw_id) or User(answerer.raw_id)
+        dialled = self._agreed(caller.says.dialled, answerer.says.dialled)
+        transferor = self._agreed(caller.says.transferor, answerer.says.transferor)
+        path = (dialled.raw_id, callee.raw_id) if dialled else (callee.raw_id,)
+        began = max(caller.since, answerer.since)
         self._calls.restore(
             Call(
                 id=caller.says.call_id,
                 caller=Leg(caller.session, caller.party),
                 sdp="",
                 callee=callee,
-                placed_at=now,
-                plan=Plan(path=(callee.raw_id,), never=frozenset({caller.party.raw_id})),
+                placed_at=began,
+                plan=Plan(path=path, never=frozenset({caller.party.raw_id})),
                 state="up",
                 kind="voicemail" if answerer.says.mailbox else "participant",
                 answerer=Leg(answerer.session, answerer.party),
                 heard=frozenset({caller.session, answerer.session}),
-                answered_at=now,
+                answered_at=began,
+                transferor=as_party(transferor) if transferor else None,
             )
         )
+
+    def _agreed(self, one: str | None, other: str | None) -> User | None:
+        return self._directory.users.get(one) if one is not None and one == other else None
 
     def _count(self, session: str) -> int:
         return sum(claim.session == session for claim in chain(*self._claims.values()))

@@ -2,20 +2,20 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from signaling import auth
 from signaling.accounts import Accounts
 from signaling.auth import UnauthorizedError
 from signaling.history import History
-from signaling.messages import OutcomeKind, Party, Right
+from signaling.parts import OutcomeKind, Party, Right
 from signaling.reasons import Reason
-from signaling.settings import Settings, ToPerson
-from signaling.store import Account, HistoryEntry, Utc
+from signaling.settings import Settings
+from signaling.store import Account, HistoryEntry, HistoryQuery, Utc
 from signaling.tokens import InvalidTokenError
 
 T = TypeVar("T")
@@ -110,18 +110,34 @@ class Gate:
         return account
 
 
-class CallSummary(Struct, frozen=True):
-    """A call as the history shows it to one of its parties."""
+class LegSummary(Struct, frozen=True):
+    """Why a call ended for one of its parties; no reason if it only passed by and never rang there."""
 
+    party: Party
+    reason: Reason | None
+
+
+class CallSummary(Struct, frozen=True):
+    """A call as the history shows it to one of its parties.
+
+    `number` pages (`before`); `duration` in seconds since the answer; `reason` is the whole call's.
+    """
+
+    number: int
     call_id: str
+    direction: Literal["incoming", "outgoing"]
     caller: Party
     callee: Party
     transferor: Party | None
     kind: OutcomeKind | None
+    answered_by: Party | None
+    via: list[Party]
     placed_at: Utc
     answered_at: Utc | None
     ended_at: Utc
+    duration: float | None
     reason: Reason
+    legs: list[LegSummary]
 
 
 class UserApi:
@@ -149,39 +165,51 @@ class UserApi:
         self._gate.user(request)
         settings = decode(await request.read(), Settings)
         account = self._gate.user(request)
-        for rule in (settings.forwarding, settings.unanswered, settings.declined, settings.busy):
-            if not isinstance(rule, ToPerson):
-                continue
-            person = self._accounts.find(rule.identifier)
-            if person is None:
-                raise bad_request(f"there is no user {rule.identifier}")
-            if person.user.raw_id == account.user.raw_id:
-                raise bad_request("your calls cannot be sent on to yourself; name somebody else")
+        if (why := self._accounts.objection(account, settings)) is not None:
+            raise bad_request(why)
         return reply((await self._accounts.set_settings(account, settings)).user.settings)
 
     async def get_history(self, request: web.Request) -> web.Response:
-        """Return the caller's latest calls, newest first; `limit` 1 to 500, default 50."""
-        account = self._gate.user(request)
-        try:
-            limit = msgspec.convert(
-                request.query.get("limit", "50"), Annotated[int, Meta(ge=1, le=500)], strict=False
-            )
-        except msgspec.ValidationError:
-            raise bad_request("limit is a number from 1 to 500") from None
-        entries = await self._history.of(account.user.raw_id, limit)
-        return reply({"calls": [self._summary(entry) for entry in entries]})
+        """Return calls that the caller had a part in, newest first; the query is a HistoryQuery.
 
-    def _summary(self, entry: HistoryEntry) -> CallSummary:
+        `next`, if there may be more, is the `before` of the next page.
+        """
+        account = self._gate.user(request)
+        query = self._query(request)
+        entries = await self._history.of(account.user.raw_id, query)
+        more = entries[-1].number if len(entries) == query.limit else None
+        calls = [self._summary(entry, account.user.raw_id) for entry in entries]
+        return reply({"calls": calls, "next": more})
+
+    def _query(self, request: web.Request) -> HistoryQuery:
+        try:
+            query = msgspec.convert(dict(request.query), HistoryQuery, strict=False)
+        except msgspec.ValidationError as error:
+            raise bad_request(f"this query does not fit: {error}") from None
+        if query.party is None:
+            return query
+        party = self._accounts.find(query.party)
+        # Who is not there any more is still found by raw id.
+        return msgspec.structs.replace(query, party=party.user.raw_id) if party is not None else query
+
+    def _summary(self, entry: HistoryEntry, me: str) -> CallSummary:
+        answered = entry.answered_at
         return CallSummary(
+            entry.number,
             entry.call_id,
+            "outgoing" if entry.caller == me else "incoming",
             self._party(entry.caller),
             self._party(entry.callee),
             None if entry.transferor is None else self._party(entry.transferor),
             entry.kind,
+            None if entry.answered_by is None else self._party(entry.answered_by),
+            [self._party(raw_id) for raw_id in entry.via],
             entry.placed_at,
-            entry.answered_at,
+            answered,
             entry.ended_at,
+            None if answered is None else (entry.ended_at - answered).total_seconds(),
             entry.reason,
+            [LegSummary(self._party(leg.user), leg.reason) for leg in entry.legs],
         )
 
     def _party(self, raw_id: str) -> Party:

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from signaling.connection import SUPERSEDED, UNAUTHORIZED, Connection
 from signaling.hub import Back, Input, Joined, Left, Lost
-from signaling.messages import Hello, HubMessage, Party, Resume, SessionEnd, Welcome, encode
+from signaling.messages import Hello, HubMessage, Resume, SessionEnd, Welcome, encode
+from signaling.parts import Party
 from signaling.reasons import INVALID_TOKEN, Reason
 from signaling.tokens import Grant
 

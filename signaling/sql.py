@@ -19,9 +19,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Connection, Engine, Row
 
+from signaling.call import LegEnd
 from signaling.reasons import Reason
 from signaling.settings import Settings, User
-from signaling.store import Account, Counts, Envelope, Folder, HistoryEntry, MailboxMessage
+from signaling.store import Account, Counts, Envelope, Folder, HistoryEntry, HistoryQuery, MailboxMessage
 
 T = TypeVar("T")
 
@@ -53,6 +54,16 @@ _history = sa.Table(
     sa.Column("placed_at", sa.Double),
     sa.Column("answered_at", sa.Double),
     sa.Column("ended_at", sa.Double),
+    sa.Column("reason", sa.Text),
+    sa.Column("answered_by", sa.String),
+    sa.Column("via", sa.Text),
+)
+_legs = sa.Table(
+    "history_legs",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("history", sa.Integer),
+    sa.Column("raw_id", sa.String),
     sa.Column("reason", sa.Text),
 )
 _messages = sa.Table(
@@ -159,24 +170,35 @@ class SqlStore:
 
     async def add_history(self, entries: Sequence[HistoryEntry]) -> None:
         """Append a batch of calls."""
-        rows = [
-            msgspec.structs.asdict(entry)
-            | {
-                "placed_at": entry.placed_at.timestamp(),
-                "answered_at": entry.answered_at.timestamp() if entry.answered_at else None,
-                "ended_at": entry.ended_at.timestamp(),
-                "reason": _json(entry.reason),
-            }
-            for entry in entries
-        ]
-        if rows:
-            await self._transact(lambda db: db.execute(sa.insert(_history), rows))
+        if not entries:
+            return
 
-    async def history(self, raw_id: str, limit: int) -> list[HistoryEntry]:
-        """Return the latest calls from or to a user, newest first."""
-        mine = sa.or_(_history.c.caller == raw_id, _history.c.callee == raw_id)
-        query = sa.select(_history).where(mine).order_by(_history.c.id.desc()).limit(limit)
-        return await self._transact(lambda db: [_entry(row) for row in db.execute(query)])
+        def work(db: Connection) -> None:
+            added = sa.insert(_history).returning(_history.c.id, sort_by_parameter_order=True)
+            numbers = db.execute(added, [_history_row(entry) for entry in entries]).scalars()
+            legs = [
+                {"history": number, "raw_id": leg.user, "reason": _json(leg.reason) if leg.reason else None}
+                for number, entry in zip(numbers, entries, strict=True)
+                for leg in entry.legs
+            ]
+            if legs:
+                db.execute(sa.insert(_legs), legs)
+
+        await self._transact(work)
+
+    async def history(self, raw_id: str, query: HistoryQuery) -> list[HistoryEntry]:
+        """Return calls that a user had a part in, newest first."""
+
+        def work(db: Connection) -> list[HistoryEntry]:
+            rows = db.execute(_history_of(raw_id, query)).all()
+            legs: dict[int, list[LegEnd]] = {}
+            of_these = _legs.c.history.in_([row.id for row in rows])
+            for row in db.execute(sa.select(_legs).where(of_these).order_by(_legs.c.id)):
+                reason = None if row.reason is None else msgspec.json.decode(row.reason, type=Reason)
+                legs.setdefault(row.history, []).append(LegEnd(row.raw_id, reason))
+            return [_entry(row, tuple(legs.get(row.id, ()))) for row in rows]
+
+        return await self._transact(work)
 
     async def add_message(self, owner: str, message: MailboxMessage) -> bool:
         """File a message; return False, and change nothing, if that id was ever filed for the owner."""
@@ -286,7 +308,40 @@ def _message(row: Row[Any]) -> MailboxMessage:
     return MailboxMessage(row.id, row.folder, msgspec.json.decode(row.envelope, type=Envelope))
 
 
-def _entry(row: Row[Any]) -> HistoryEntry:
+def _history_row(entry: HistoryEntry) -> dict[str, object]:
+    row = msgspec.structs.asdict(entry)
+    del row["legs"], row["number"]
+    return row | {
+        "placed_at": entry.placed_at.timestamp(),
+        "answered_at": entry.answered_at.timestamp() if entry.answered_at else None,
+        "ended_at": entry.ended_at.timestamp(),
+        "reason": _json(entry.reason),
+        "via": _json(entry.via),
+    }
+
+
+def _history_of(raw_id: str, query: HistoryQuery) -> sa.Select[Any]:
+    calls = _history.c
+    wanted: list[sa.ColumnElement[bool]] = [calls.id.in_(_numbers(raw_id))]
+    if query.before is not None:
+        wanted.append(calls.id < query.before)
+    if query.direction == "outgoing":
+        wanted.append(calls.caller == raw_id)
+    if query.direction == "incoming" or query.missed:
+        wanted.append(calls.caller != raw_id)
+    if query.missed:
+        wanted.append(sa.or_(calls.kind.is_(None), calls.kind == "voicemail"))
+    if query.party is not None:
+        wanted.append(calls.id.in_(_numbers(query.party)))
+    return sa.select(_history).where(*wanted).order_by(calls.id.desc()).limit(query.limit)
+
+
+def _numbers(raw_id: str) -> sa.Select[Any]:
+    """Return the numbers of the calls in which a user had a part."""
+    return sa.select(_legs.c.history).where(_legs.c.raw_id == raw_id)
+
+
+def _entry(row: Row[Any], legs: tuple[LegEnd, ...]) -> HistoryEntry:
     return HistoryEntry(
         row.call_id,
         row.caller,
@@ -297,6 +352,10 @@ def _entry(row: Row[Any]) -> HistoryEntry:
         None if row.answered_at is None else _time(row.answered_at),
         _time(row.ended_at),
         msgspec.json.decode(row.reason, type=Reason),
+        row.answered_by,
+        tuple(msgspec.json.decode(row.via)),
+        legs,
+        row.id,
     )
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from signaling.messages import OutcomeKind, Party
+from signaling.call import LegEnd
+from signaling.parts import OutcomeKind, Party
 from signaling.reasons import Reason
 from signaling.settings import User
 
@@ -22,7 +23,7 @@ class Account(Struct, frozen=True):
 
 
 class HistoryEntry(Struct, frozen=True):
-    """One call as the history keeps it; parties by raw id."""
+    """One call as the history keeps it; parties by raw id. The store numbers it, the later the higher."""
 
     call_id: str
     caller: str
@@ -33,6 +34,23 @@ class HistoryEntry(Struct, frozen=True):
     answered_at: Utc | None
     ended_at: Utc
     reason: Reason
+    answered_by: str | None = None
+    via: tuple[str, ...] = ()
+    legs: tuple[LegEnd, ...] = ()
+    number: int = 0
+
+
+class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which calls of a user: the latest `limit` before a number, in one direction, missed, with a party.
+
+    Missed is an incoming call that no person answered.
+    """
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    before: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    direction: Literal["incoming", "outgoing"] | None = None
+    missed: bool = False
+    party: str | None = None
 
 
 class Envelope(Struct, frozen=True):
@@ -83,8 +101,8 @@ class Store(Protocol):
         """Append a batch of calls."""
         ...
 
-    async def history(self, raw_id: str, limit: int) -> list[HistoryEntry]:
-        """Return the latest calls from or to a user, newest first."""
+    async def history(self, raw_id: str, query: HistoryQuery) -> list[HistoryEntry]:
+        """Return calls that a user had a part in, newest first."""
         ...
 
     async def add_message(self, owner: str, message: MailboxMessage) -> bool:

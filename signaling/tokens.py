@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Meta, Struct
 
-from signaling.messages import Right
+from signaling.parts import Right
 
 AUDIENCE = "callnode"
 SCOPES: frozenset[Right] = frozenset({"voip", "voip.join"})

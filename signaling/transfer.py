@@ -17,21 +17,24 @@ from typing import Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signaling.calls import Call, Calls, Leg, as_party
+from signaling.call import Call, Leg, as_party
+from signaling.calls import Calls
 from signaling.messages import (
     CallEnded,
     CallHold,
     CallOriginate,
     CallPlace,
-    CallTarget,
     HubMessage,
+    TransferRequest,
+    TransferUpdate,
+)
+from signaling.parts import (
+    CallTarget,
     Outcome,
     OutcomeKind,
     ParticipantTarget,
     Progress,
-    TransferRequest,
     TransferStateName,
-    TransferUpdate,
     VoicemailTarget,
 )
 from signaling.reasons import (
@@ -51,8 +54,9 @@ from signaling.reasons import (
     Reason,
     bad_argument,
 )
+from signaling.ringing import Ringing
 from signaling.routing import Directory, Plan
-from signaling.settings import User
+from signaling.settings import Settings, User
 
 OFFER_SECONDS = 30.0
 AFTER_SECONDS = 10.0
@@ -81,6 +85,7 @@ class Transfers:
     def __init__(
         self,
         calls: Calls,
+        ringing: Ringing,
         directory: Directory,
         voicemail_online: Callable[[], bool],
         deliver: Callable[[str, HubMessage], None],
@@ -88,6 +93,7 @@ class Transfers:
     ) -> None:
         self.all: dict[str, Transfer] = {}
         self._calls = calls
+        self._ringing = ringing
         self._directory = directory
         self._voicemail_online = voicemail_online
         self._deliver = deliver
@@ -157,17 +163,19 @@ class Transfers:
             if a is None:
                 self._fail(transfer, OFFLINE, now)
                 return
-            self._calls.place(replace(call, callee=a), now)
+            # Whoever just left the call is called back, even where nobody is to disturb or call again.
+            anyhow = Settings(unanswered=None, unanswered_delay=a.settings.unanswered_delay)
+            self._ringing.place(replace(call, callee=replace(a, settings=anyhow)), now)
         elif transfer.stage == "unanswered":
-            self._calls.place_unanswered(call, now)
+            self._ringing.place_unanswered(call, now)
         elif transfer.target_call is not None and transfer.target_session is not None:
             replaces = None if request.ring_target else transfer.target_call
             call = replace(call, kind="call", replaces=replaces)
-            self._calls.place_to_session(call, transfer.target_session, now)
+            self._ringing.place_to_session(call, transfer.target_session, now)
         elif isinstance(request.target, VoicemailTarget):
-            self._calls.place_to_mailbox(call, NO_VOICEMAIL, now)
+            self._ringing.place_to_mailbox(call, NO_VOICEMAIL, now)
         else:
-            self._calls.place(call, now)
+            self._ringing.place(call, now)
 
     def leaves(self, call: Call, session: str) -> bool:
         """Let a transferor go while its transfer is pending; tell whether it was one."""
@@ -176,7 +184,7 @@ class Transfers:
                 transfer.request.call_id,
                 transfer.target_call,
             ):
-                self._calls.leave(call, session, None)
+                self._calls.leave(call, session, HUNG_UP, None)
                 for left in self._calls.all[call.id].legs:
                     self._deliver(left.session, CallHold(call.id, True))
                 return True
@@ -202,7 +210,7 @@ class Transfers:
         stays = transfer.target_call is None and not transfer.request.hang_up_when_transferred
         if stays and old.leg(transfer.transferor.session):
             self._deliver(transfer.transferee.session, CallEnded(old.id, REPLACED))
-            self._calls.leave(old, transfer.transferee.session, now + AFTER_SECONDS)
+            self._calls.leave(old, transfer.transferee.session, REPLACED, now + AFTER_SECONDS)
         else:
             self._calls.end(old.id, REPLACED, now)
 

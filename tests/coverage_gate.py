@@ -1,7 +1,7 @@
 """Fail when a test file alone misses a branch of its pure module: `python -m tests.coverage_gate [NAME…]`.
 
-The modules are those of `[tool.coverage.run] include`; node/phone.py belongs to tests/unit/test_phone.py,
-node/voicemail/script.py to test_script.py or test_voicemail_script.py. NAME is that of a module, such as hub.
+The modules are those of `[tool.coverage.run] include`; node/calls.py belongs to tests/unit/test_node_calls.py
+or, if there is none, to test_calls.py. NAME is that of a module, such as hub.
 """
 
 import os
@@ -32,10 +32,10 @@ def main() -> int:
 def measure(module: str) -> tuple[str, str]:
     """Run the test file of one module and return its share, with what is missing if it is not all."""
     path = Path(module)
-    names = (f"test_{path.stem}.py", f"test_{path.parent.name}_{path.stem}.py")
+    names = (f"test_{path.parent.name}_{path.stem}.py", f"test_{path.stem}.py")
     tests = next((TESTS / name for name in names if (TESTS / name).exists()), None)
     if tests is None or not (ROOT / path).exists():
-        return "none", f": no {names[0]}" if tests is None else ": no such module"
+        return "none", f": no {names[1]}" if tests is None else ": no such module"
     with tempfile.TemporaryDirectory() as folder:
         data = f"--data-file={folder}/coverage"
         only = f"--include={module}"

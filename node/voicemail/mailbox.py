@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from node.errors import CallingError
-from signaling.messages import Party
+from signaling.parts import Party
 from signaling.reasons import BAD_ARGUMENT, INVALID_TOKEN, NETWORK
 
 Folder = Literal["new", "saved"]

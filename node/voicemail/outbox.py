@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from media.recorder import OggRecorder, profile, repair
 from media.sink import sync
-from signaling.messages import Party
+from signaling.parts import Party
 
 if sys.platform != "win32":
     import fcntl

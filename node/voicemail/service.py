@@ -28,7 +28,7 @@ from node.identity import CallerInfo
 from node.voicemail.deposit import Deposit
 from node.voicemail.outbox import Note, Outbox
 from node.voicemail.script import Limits
-from signaling.messages import Party
+from signaling.parts import Party
 from signaling.reasons import INVALID_TOKEN, NETWORK
 
 log = logging.getLogger("callnode.voicemail")

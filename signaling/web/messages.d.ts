@@ -84,13 +84,16 @@ export interface CallEnd {
   seq?: number;
 }
 
-/** Tell a hub that began anew of a call that is up; it goes on once the other end says so too. */
+/** Tell a hub that began anew of a call that is up; it goes on once the other end says so too. `dialled` is who was called where another one answered; `seconds` is how long it has been up. */
 export interface CallAttach {
   type: "call.attach";
   call_id: string;
   remote: string;
   caller: boolean;
   mailbox?: string | null;
+  dialled?: string | null;
+  transferor?: string | null;
+  seconds?: number;
   seq?: number;
 }
 
@@ -232,6 +235,7 @@ export interface CallIncoming {
   custom_context?: CustomContext | null;
   replaces?: string | null;
   mailbox?: Party | null;
+  diverted_for?: "deflection" | "do-not-disturb" | "no-answer" | "unavailable" | "unconditional" | "user-busy" | null;
   seq?: number;
 }
 

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signaling.accounts import AccountError, Accounts
-from signaling.calls import CallRecord
+from signaling.call import CallRecord, LegEnd
 from signaling.history import History
 from signaling.reasons import HUNG_UP
 from signaling.settings import Settings, User
 from signaling.sql import SqlStore
+from signaling.store import HistoryQuery
 from signaling.tokens import InvalidTokenError, Tokens
 
 pytestmark = pytest.mark.shell
@@ -119,8 +120,9 @@ async def test_history_that_cannot_be_kept_is_logged(
 async def test_history_is_filed_on_close(store: SqlStore) -> None:
     history = History(store)
     for number in range(3):
-        history.add(CallRecord(f"c{number}", "a", "b", None, None, 1.0, 1.5, 2.0, HUNG_UP))
+        ends = (LegEnd("a", HUNG_UP),)
+        history.add(CallRecord(f"c{number}", "a", "b", None, None, 1.0, 1.5, 2.0, HUNG_UP, legs=ends))
     await history.close()
-    found = await store.history("a", 10)
+    found = await store.history("a", HistoryQuery())
     assert [entry.call_id for entry in found] == ["c2", "c1", "c0"]
     assert (found[0].ended_at - found[0].placed_at).total_seconds() == pytest.approx(1.0, abs=1e-3)

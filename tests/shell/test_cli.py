@@ -128,6 +128,53 @@ async def test_settings(client: Client, tmp_path: Path) -> None:
     assert "at once" not in shown.out
 
 
+async def test_settings_of_every_kind(client: Client) -> None:
+    _, token = await client.token("alice")
+    for name in ("bob", "carol", "sales"):
+        await client.token(name)
+
+    async def changed(*options: str) -> str:
+        return (await result("settings", *options, token=token)).out
+
+    shown = await changed("--group", "bob, carol", "--also-ring", "group", "--call-waiting", "off")
+    for line in (
+        "also rings      your group",
+        "call waiting    off: a call makes you busy",
+        "your group      bob, carol: together, 20 s",
+    ):
+        assert line in shown
+    shown = await changed("--forward", "group", "--group-order", "in-order", "--group-delay", "10")
+    assert "every call      goes to your group at once" in shown and "also rings" not in shown
+    assert "bob, carol: one after the other, 10 s" in shown
+    shown = await changed("--also-ring", "bob", "--call-waiting", "on", "--dnd", "on")
+    assert "also rings      bob" in shown and "at once" in shown and "every call" not in shown
+    assert "do not disturb  no call rings here" in shown and "call waiting" not in shown
+    shown = await changed("--dnd-to", "bob", "--declined", "voicemail", "--busy", "carol")
+    for line in ("not disturbed   goes to bob", "declined        goes to voicemail", "goes to carol"):
+        assert line in shown
+    shown = await changed("--dnd", "off", "--dnd-to", "unanswered", "--also-ring", "none", "--group", "none")
+    assert not any(word in shown for word in ("disturb", "also rings", "your group"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--group-order", "in-order"], "--group bob,carol"),
+        (["--forward", "group"], "`group` is not given"),
+        (["--also-ring", "voicemail"], "simultaneous"),
+        (["--forward", "alice"], "yourself"),
+        (["--forward", "bob", "--also-ring", "bob"], "leave one"),
+        (["--unanswered", "group:bob"], "no call group of bob"),
+        (["--group", "a,b,c,d,e,f", "--group-order", "in-order"], "at most 5"),
+        (["--group", ",".join(f"u{n}" for n in range(26))], "group.members"),
+    ],
+)
+async def test_settings_that_do_not_fit(client: Client, options: list[str], says: str) -> None:
+    _, token = await client.token("alice")
+    await client.token("bob")
+    assert says in one_line(await result("settings", *options, token=token), 1)
+
+
 async def test_a_mailbox(client: Client, tmp_path: Path) -> None:
     owner, token = await client.token("alice")
     assert (await result("voicemail", "list", token=token)).out == "There are no messages."

@@ -15,12 +15,12 @@ from signaling.messages import (
     Hello,
     HubMessage,
     MailboxChanged,
-    Party,
     SessionEnd,
     Welcome,
     decode_client,
     encode,
 )
+from signaling.parts import Party
 from signaling.reasons import INVALID_TOKEN, NETWORK, Reason, bad_argument
 from signaling.server import HubServer
 from tests.shell.hub_client import PATIENCE, Client

@@ -14,7 +14,7 @@ from signaling.messages import (
     CallPlace,
     CallProgress,
 )
-from signaling.reasons import DECLINED
+from signaling.reasons import ANSWERED_ELSEWHERE, DECLINED, HUNG_UP, OFFLINE
 from signaling.settings import Settings, ToPerson
 from tests.shell.hub_client import Client
 
@@ -103,6 +103,13 @@ async def test_settings_are_written_whole_and_obeyed(client: Client) -> None:
         b'{"later":1}',
         b'{"busy":{"kind":"moon"}}',
         b'{"busy":{"kind":"person","identifier":"nobody"}}',
+        b'{"simultaneous":{"kind":"person","identifier":"nobody"}}',
+        b'{"simultaneous":{"kind":"voicemail"}}',
+        b'{"forwarding":{"kind":"voicemail"},"simultaneous":{"kind":"group"},"group":{"members":["bob"]}}',
+        b'{"do_not_disturb_to":{"kind":"group"}}',
+        b'{"unanswered":{"kind":"group","identifier":"nobody"}}',
+        b'{"group":{"members":["nobody"]}}',
+        b'{"group":{"members":["a","b","c","d","e","f"],"order":"in_order"}}',
         b'{"busy":' + b"[" * 50_000,
         b"\xff",
     ],
@@ -114,6 +121,72 @@ async def test_bad_settings_change_nothing(client: Client, body: bytes) -> None:
     assert answer.json["error"]["message"]
     now = await client.call("GET", "/v1/settings", token)
     assert msgspec.json.decode(now.body, type=Settings) == Settings()
+
+
+async def test_forwards_in_a_circle_are_refused_when_saved(client: Client) -> None:
+    tokens = {name: (await client.token(name))[1] for name in ("alice", "bob", "carol")}
+    for name, to in (("alice", "bob"), ("bob", "carol")):
+        body = {"forwarding": {"kind": "person", "identifier": to}}
+        assert (await client.call("PUT", "/v1/settings", tokens[name], json=body)).status == 200
+    body = {"forwarding": {"kind": "person", "identifier": "alice"}}
+    refused = await client.call("PUT", "/v1/settings", tokens["carol"], json=body)
+    assert refused.status == 400
+    assert "carol → alice → bob → carol" in refused.json["error"]["message"]
+
+
+async def test_a_group_rings_and_is_in_the_history_of_all(client: Client) -> None:
+    tokens = {name: (await client.token(name))[1] for name in ("alice", "bob", "carol", "sales")}
+    body = {"forwarding": {"kind": "group"}, "group": {"members": ["bob", "carol"]}}
+    assert (await client.call("PUT", "/v1/settings", tokens["sales"], json=body)).status == 200
+    caller, bob, carol = [await client.join(tokens[name]) for name in ("alice", "bob", "carol")]
+    await caller.say(CallPlace("c1", "sales", "v=0"))
+    for member in (bob, carol):
+        incoming = await member.hear()
+        assert isinstance(incoming, CallIncoming)
+        assert incoming.forwarded_from is not None and incoming.forwarded_from.name == "sales"
+    await carol.say(CallAnswer("c1", "v=0"))
+    await bob.expect(CallEnded("c1", ANSWERED_ELSEWHERE))
+    await caller.say(CallEnd("c1"))
+    await carol.expect(CallEnded("c1", HUNG_UP))
+    for name, token in tokens.items():
+        answer = (await client.call("GET", "/v1/history", token)).json
+        [call] = answer["calls"]
+        assert (answer["next"], call["call_id"], call["kind"]) == (None, "c1", "forwarded")
+        assert call["direction"] == ("outgoing" if name == "alice" else "incoming")
+        assert (call["callee"]["name"], call["answered_by"]["name"]) == ("sales", "carol")
+        assert [party["name"] for party in call["via"]] == ["sales"]
+        assert call["duration"] >= 0
+        ends = {leg["party"]["name"]: leg["reason"] and leg["reason"]["sub_code"] for leg in call["legs"]}
+        assert ends == {"alice": 0, "sales": None, "bob": 10003, "carol": 0}
+
+
+async def test_history_is_paged_and_filtered(client: Client) -> None:
+    (alice_id, alice), (_, bob) = await client.token("alice"), await client.token("bob")
+    await client.call("PUT", "/v1/settings", bob, data=b'{"unanswered":null}')
+    caller = await client.join(alice)
+    for number in range(3):
+        await caller.say(CallPlace(f"c{number}", "bob", "v=0"))
+        await caller.expect(CallEnded(f"c{number}", OFFLINE))
+
+    async def pages(query: str, token: str = bob) -> list[str]:
+        found: list[str] = []
+        before = ""
+        while True:
+            page = (await client.call("GET", f"/v1/history?{query}{before}", token)).json
+            found += [call["call_id"] for call in page["calls"]]
+            if page["next"] is None:
+                return found
+            before = f"&before={page['next']}"
+
+    assert await pages("limit=2") == ["c2", "c1", "c0"]
+    assert await pages("missed=true&party=alice&limit=1") == ["c2", "c1", "c0"]
+    assert await pages(f"direction=incoming&party={alice_id}") == ["c2", "c1", "c0"]
+    assert await pages("direction=outgoing&limit=1", alice) == ["c2", "c1", "c0"]
+    for query in ("direction=outgoing", "party=nobody"):
+        assert await pages(query) == []
+    for query in ("direction=up", "missed=perhaps", "before=0", "after=1", "before=99999999999"):
+        refused = await client.call("GET", f"/v1/history?{query}", bob)
+        assert (refused.status, "does not fit" in refused.json["error"]["message"]) == (400, True)
 
 
 async def test_history_of_both_parties(client: Client) -> None:
@@ -180,7 +253,7 @@ async def test_health_metrics_and_what_is_not_there(client: Client) -> None:
 
 async def test_calls_are_not_sent_on_to_oneself(client: Client) -> None:
     raw_id, token = await client.token("alice")
-    for rule in ("forwarding", "unanswered", "declined", "busy"):
+    for rule in ("forwarding", "unanswered", "declined", "busy", "simultaneous", "do_not_disturb_to"):
         for name in (raw_id, "Alice"):
             body = {rule: {"kind": "person", "identifier": name}}
             answer = await client.call("PUT", "/v1/settings", token, json=body)

@@ -23,7 +23,6 @@ from signaling.messages import (
     CallIncoming,
     CallPlace,
     CallUp,
-    Candidate,
     Error,
     Hello,
     MailboxChanged,
@@ -35,6 +34,7 @@ from signaling.messages import (
     TransferCancel,
     Welcome,
 )
+from signaling.parts import Candidate
 from signaling.reasons import INVALID_TOKEN, NETWORK, NOT_PERMITTED, Reason
 from signaling.server import HubServer
 from signaling.tokens import Tokens

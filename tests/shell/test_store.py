@@ -4,16 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy
+from alembic import command
+from alembic.config import Config
 
 from signaling import sql
-from signaling.messages import Party
-from signaling.reasons import HUNG_UP
+from signaling.call import LegEnd
+from signaling.parts import OutcomeKind, Party
+from signaling.reasons import ANSWERED_ELSEWHERE, HUNG_UP
 from signaling.settings import Settings, ToPerson, User
 from signaling.sql import SqlStore
-from signaling.store import Account, Counts, Envelope, HistoryEntry, MailboxMessage, Store
+from signaling.store import Account, Counts, Envelope, HistoryEntry, HistoryQuery, MailboxMessage, Store
 
 pytestmark = pytest.mark.shell
 
@@ -36,9 +41,15 @@ def message(name: str, minutes: int = 0) -> MailboxMessage:
     return MailboxMessage(name, "new", envelope)
 
 
-def entry(number: int, caller: str = "8:acs:a", callee: str = "8:acs:b") -> HistoryEntry:
+def entry(number: int, caller: str = "8:acs:a", callee: str = "8:acs:b", **fields: Any) -> HistoryEntry:
+    """Return a call as the store gives it back when it is the one of this number."""
     placed = WHEN + timedelta(seconds=number)
-    return HistoryEntry(f"c{number}", caller, callee, None, "participant", placed, None, placed, HUNG_UP)
+    kind: OutcomeKind | None = fields.pop("kind", "participant")
+    legs = fields.pop("legs", (LegEnd(caller, HUNG_UP), LegEnd(callee, HUNG_UP)))
+    times = (placed, None, placed)
+    return HistoryEntry(
+        f"c{number}", caller, callee, None, kind, *times, HUNG_UP, legs=legs, number=number, **fields
+    )
 
 
 async def test_resource_stays(store: Store) -> None:
@@ -69,10 +80,42 @@ async def test_a_name_and_an_alias_belong_to_one(store: Store) -> None:
 
 async def test_history_is_each_partys_newest_first(store: Store) -> None:
     await store.add_history([])
-    await store.add_history([entry(1), entry(2, "8:acs:b", "8:acs:a"), entry(3, "8:acs:c", "8:acs:b")])
-    assert await store.history("8:acs:a", 10) == [entry(2, "8:acs:b", "8:acs:a"), entry(1)]
-    assert await store.history("8:acs:b", 1) == [entry(3, "8:acs:c", "8:acs:b")]
-    assert await store.history("8:acs:x", 10) == []
+    calls = [entry(1), entry(2, "8:acs:b", "8:acs:a"), entry(3, "8:acs:c", "8:acs:b")]
+    await store.add_history(calls)
+    assert await store.history("8:acs:a", HistoryQuery()) == [calls[1], calls[0]]
+    assert await store.history("8:acs:b", HistoryQuery(1)) == [calls[2]]
+    assert await store.history("8:acs:b", HistoryQuery(1, before=3)) == [calls[1]]
+    assert await store.history("8:acs:x", HistoryQuery()) == []
+
+
+async def test_history_of_everybody_a_call_came_to(store: Store) -> None:
+    ends = (LegEnd("8:acs:a", HUNG_UP), LegEnd("8:acs:b", None), LegEnd("8:acs:c", ANSWERED_ELSEWHERE))
+    call = entry(1, kind="forwarded", legs=ends, answered_by="8:acs:d", via=("8:acs:b", "8:acs:e"))
+    alone = entry(2, "8:acs:x", "8:acs:y", legs=())
+    await store.add_history([call, alone])
+    for user in "abc":
+        assert await store.history(f"8:acs:{user}", HistoryQuery()) == [call]
+    assert await store.history("8:acs:x", HistoryQuery()) == []
+
+
+async def test_history_is_filtered(store: Store) -> None:
+    calls = [
+        entry(1),
+        entry(2, "8:acs:b", "8:acs:a"),
+        entry(3, "8:acs:b", "8:acs:a", kind=None),
+        entry(4, "8:acs:c", "8:acs:a", kind="voicemail"),
+        entry(5, kind=None),
+    ]
+    await store.add_history(calls)
+
+    async def numbers(query: HistoryQuery) -> list[int]:
+        return [found.number for found in await store.history("8:acs:a", query)]
+
+    assert await numbers(HistoryQuery(direction="incoming")) == [4, 3, 2]
+    assert await numbers(HistoryQuery(direction="outgoing")) == [5, 1]
+    assert await numbers(HistoryQuery(missed=True)) == [4, 3]
+    assert await numbers(HistoryQuery(missed=True, party="8:acs:b")) == [3]
+    assert await numbers(HistoryQuery(party="8:acs:b", before=3)) == [2, 1]
 
 
 async def test_mailbox(store: Store) -> None:
@@ -128,7 +171,7 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     second = await SqlStore.open(url)
     assert await second.resource() == resource
     assert await second.accounts() == [ALICE]
-    assert await second.history("8:acs:a", 5) == [entry(1)]
+    assert await second.history("8:acs:a", HistoryQuery()) == [entry(1)]
     assert await second.messages("8:acs:a") == [message("m1")]
     await second.close()
 
@@ -159,3 +202,25 @@ async def test_migrations_and_tables_agree(tmp_path: Path) -> None:
     declared = {name: sorted(table.columns.keys()) for name, table in sql._tables.tables.items()}
     made = {name: sorted(table.columns.keys()) for name, table in found.tables.items()}
     assert made == declared | {"alembic_version": ["version_num"]}
+
+
+async def test_calls_of_the_first_version_are_kept(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    config = Config()
+    config.set_main_option("script_location", str(Path(sql.__file__).parent / "migrations"))
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "0001")
+        reason = msgspec.json.encode(HUNG_UP).decode()
+        values = "1, 'c1', '8:acs:a', '8:acs:b', NULL, 'participant', :at, NULL, :at, :reason"
+        at = entry(1).placed_at.timestamp()
+        db.execute(sqlalchemy.text(f"INSERT INTO history VALUES ({values})"), {"at": at, "reason": reason})
+    engine.dispose()
+    store = await SqlStore.open(url)
+    assert await store.history("8:acs:b", HistoryQuery()) == [entry(1)]
+    await store.close()
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        command.downgrade(config, "0001")
+    engine.dispose()

@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from signaling.calls import CallRecord
+from signaling.call import CallRecord
 from signaling.hub import Deliver, Drop, Hub, Input, Joined, Left, Lost, Received, Record, Tick, UserChanged
 from signaling.messages import (
     CallAnswer,
@@ -12,12 +12,10 @@ from signaling.messages import (
     CallUp,
     ClientMessage,
     HubMessage,
-    Party,
-    Right,
-    Target,
     TransferRequest,
     TransferUpdate,
 )
+from signaling.parts import Party, Right, Target
 from signaling.settings import Settings, User
 
 FULL: frozenset[Right] = frozenset({"voip", "voip.join", "transfer"})

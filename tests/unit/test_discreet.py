@@ -5,10 +5,11 @@ from typing import get_args
 import msgspec
 import pytest
 
-from signaling.calls import Call
+from signaling.call import Call
 from signaling.discreet import SECRETS, Discreet
 from signaling.identity import AccessToken, NamedToken
-from signaling.messages import Candidate, ClientMessage, HubMessage, Resume, Sdp, Token
+from signaling.messages import ClientMessage, HubMessage, Resume
+from signaling.parts import Candidate, Sdp, Token
 
 pytestmark = pytest.mark.unit
 

@@ -32,22 +32,24 @@ from signaling.messages import (
     CallPlace,
     CallProgress,
     CallRinging,
-    CallTarget,
     CallUp,
     CallUpdate,
-    Candidate,
     ClientMessage,
-    EndCause,
     Error,
     Hello,
-    Outcome,
-    ParticipantTarget,
-    Party,
     Ping,
     TokenRefresh,
     TransferCancel,
     TransferDecline,
     TransferUpdate,
+)
+from signaling.parts import (
+    CallTarget,
+    Candidate,
+    EndCause,
+    Outcome,
+    ParticipantTarget,
+    Party,
     VoicemailTarget,
 )
 from signaling.reasons import (
@@ -55,9 +57,11 @@ from signaling.reasons import (
     BAD_ARGUMENT,
     CANCELLED,
     DECLINED,
+    GLARE,
     HUNG_UP,
     MEDIA_LOST,
     NETWORK,
+    NO_ANSWER,
     NO_MEDIA,
     NOT_PERMITTED,
     OFFLINE,
@@ -67,7 +71,7 @@ from signaling.reasons import (
     UNKNOWN_USER,
     Reason,
 )
-from signaling.settings import Settings
+from signaling.settings import Group, Settings, ToGroup, ToPerson
 from tests.unit.board import FULL, Board, Told, party
 
 pytestmark = pytest.mark.unit
@@ -102,6 +106,25 @@ def test_a_call_from_dialling_to_hanging_up(board: Board) -> None:
     assert board.empty()
     [record] = board.records
     assert (record.caller, record.callee, record.reason) == ("8:acs:ann", "8:acs:bob", HUNG_UP)
+
+
+def test_both_dial_each_other_and_it_is_one_call(board: Board) -> None:
+    board.place("ann", "bob", "c1")
+    assert board.place("bob", "ann", "c2") == [
+        ("bob", CallIncoming("c1", party("ann"), "offer of ann", replaces="c2")),
+        ("bob", CallEnded("c2", GLARE)),
+    ]
+    assert board.pick_up("bob", "c1")[-1] == ("bob", CallConnected("c1"))
+    assert board.say("bob", CallEnd("c1")) == [("ann", CallEnded("c1", HUNG_UP))]
+    assert [(record.call_id, record.caller) for record in board.records] == [("c1", "8:acs:ann")]
+    assert board.empty()
+
+
+def test_whom_a_call_does_not_ring_at_it_does_not_wait_for(board: Board) -> None:
+    board.user("bob", Settings(forwarding=ToPerson("cat")))
+    board.place("ann", "bob", "c1")
+    [(session, incoming)] = board.place("bob", "ann", "c2")
+    assert (session, incoming) == ("ann", CallIncoming("c2", party("bob"), "offer of bob"))
 
 
 @pytest.mark.parametrize(
@@ -405,15 +428,25 @@ def test_a_lost_session_is_told_what_it_may_still_resume_to(board: Board) -> Non
 def test_leaving_ends_calls_cancels_and_stops_ringing(board: Board) -> None:
     board.talk("ann", "bob", "c1")
     board.place("bob", "cat", "c2")
-    board.place("cat", "bob", "c3")
+    board.user("dan")
+    board.join("dan")
+    board.place("dan", "bob", "c3")
     told = board.leave("bob")
     assert set(told) == {
         ("ann", CallEnded("c1", NETWORK)),
         ("cat", CallEnded("c2", NETWORK)),
-        ("cat", CallEnded("c3", OFFLINE)),
+        ("dan", CallEnded("c3", OFFLINE)),
     }
     assert board.empty()
     assert board.say("bob", CallPlace("c4", "ann", "sdp")) == [], "a session that left is not obeyed"
+
+
+def test_what_a_leaving_device_did_not_take_does_not_ring_there_again(board: Board) -> None:
+    group = Group(("cat",))
+    board.user("bob", Settings(forwarding=ToGroup(), unanswered=ToPerson("cat"), group=group))
+    board.place("ann", "bob")
+    assert board.leave("cat") == [("ann", CallEnded("c1", NO_ANSWER))]
+    assert board.empty()
 
 
 def test_a_device_that_leaves_while_others_ring(board: Board) -> None:

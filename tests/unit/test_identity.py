@@ -13,7 +13,7 @@ from signaling.identifiers import (
     PhoneNumberIdentifier,
     UnknownIdentifier,
 )
-from signaling.messages import CustomContext, ParticipantTarget, Party
+from signaling.parts import CustomContext, ParticipantTarget, Party
 
 pytestmark = pytest.mark.unit
 

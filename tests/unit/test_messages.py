@@ -13,24 +13,26 @@ from signaling.messages import (
     CallCandidate,
     CallEnd,
     CallPlace,
-    CallTarget,
     CallUp,
-    Candidate,
     ClientMessage,
-    CustomContext,
     Hello,
     HubMessage,
-    Outcome,
-    ParticipantTarget,
-    Party,
     Ping,
     Resume,
     TransferRequest,
     TransferUpdate,
-    VoicemailTarget,
     decode_client,
     decode_hub,
     encode,
+)
+from signaling.parts import (
+    CallTarget,
+    Candidate,
+    CustomContext,
+    Outcome,
+    ParticipantTarget,
+    Party,
+    VoicemailTarget,
 )
 from signaling.reasons import BAD_ARGUMENT, bad_argument
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from signaling.messages import Party, Right
+from signaling.parts import Party, Right
 from signaling.presence import Presence, Session
 
 pytestmark = pytest.mark.unit

@@ -5,11 +5,12 @@ from typing import get_args
 import pytest
 
 from signaling import reasons
-from signaling.messages import EndCause
+from signaling.parts import EndCause
 from signaling.reasons import (
     BAD_ARGUMENT,
     BUSY,
     DECLINED,
+    DO_NOT_DISTURB,
     HUNG_UP,
     MEDIA_LOST,
     NO_MEDIA,
@@ -36,6 +37,8 @@ ALL = {name: value for name, value in vars(reasons).items() if isinstance(value,
         ("NO_ANSWER", 487, 10004),
         ("DECLINED", 603, 0),
         ("BUSY", 486, 8539),
+        ("DO_NOT_DISTURB", 486, 8539),
+        ("GLARE", 491, 0),
         ("OFFLINE", 480, 10037),
         ("UNKNOWN_USER", 404, 8522),
         ("TARGET_CALL_GONE", 404, 10202),
@@ -62,10 +65,12 @@ def test_every_reason_has_a_sentence_of_its_own() -> None:
     assert len(set(sentences)) == len(sentences)
 
 
-def test_every_reason_has_codes_of_its_own_but_the_unknown() -> None:
-    codes = [(reason.code, reason.sub_code) for reason in ALL.values() if reason is not UNKNOWN_CALL]
+def test_every_reason_has_codes_of_its_own_but_the_unknown_and_the_busy() -> None:
+    twins = {UNKNOWN_CALL: UNKNOWN_USER, DO_NOT_DISTURB: BUSY}
+    codes = [(reason.code, reason.sub_code) for reason in ALL.values() if reason not in twins]
     assert len(set(codes)) == len(codes)
-    assert (UNKNOWN_CALL.code, UNKNOWN_CALL.sub_code) == (UNKNOWN_USER.code, UNKNOWN_USER.sub_code)
+    for one, other in twins.items():
+        assert (one.code, one.sub_code) == (other.code, other.sub_code)
 
 
 def test_bad_argument_says_what_to_change_and_keeps_the_code() -> None:

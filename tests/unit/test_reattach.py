@@ -1,6 +1,7 @@
 """Calls that outlive the hub: two claims make a call, one does not."""
 
 import pytest
+from msgspec.structs import replace
 
 from signaling.hub import Back, Left, Lost, UserRemoved
 from signaling.messages import CallAttach, CallConnected, CallEnd, CallEnded, CallHold
@@ -123,3 +124,30 @@ def test_a_leg_that_lives_is_not_given_away(board: Board) -> None:
     board.feed(Lost("ann"))
     board.feed(Back("ann"))
     assert board.say("eve", BY_ANN) == [("eve", CallEnded("c1", UNKNOWN_CALL))]
+
+
+def test_the_history_knows_what_both_ends_agree_on(board: Board) -> None:
+    board.now = 100.0
+    board.say("ann", replace(BY_ANN, dialled=EVE, transferor=EVE, seconds=70.5))
+    board.wait(5.0)
+    board.say("bob", replace(BY_BOB, dialled=EVE, transferor=EVE, seconds=75.0))
+    board.say("ann", CallEnd("c1"))
+    record = board.records[-1]
+    assert (record.callee, record.answered_by, record.via, record.kind) == (EVE, BOB, (EVE,), "forwarded")
+    assert (record.transferor, record.placed_at, record.answered_at) == (EVE, 30.0, 30.0)
+
+
+def test_what_one_end_alone_says_of_others_is_not_believed(board: Board) -> None:
+    board.say("ann", replace(BY_ANN, dialled=EVE, transferor=EVE, seconds=70.0))
+    board.say("bob", BY_BOB)
+    board.say("ann", CallEnd("c1"))
+    record = board.records[-1]
+    assert (record.callee, record.transferor, record.via, record.answered_at) == (BOB, None, (), board.now)
+
+
+def test_who_waits_for_the_other_end_is_engaged(board: Board) -> None:
+    engaged = board.hub.reattachments.engaged
+    board.say("ann", BY_ANN)
+    assert engaged(ANN) and not engaged(BOB)
+    board.say("ann", CallEnd("c1"))
+    assert not engaged(ANN)

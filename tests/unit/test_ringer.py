@@ -8,7 +8,7 @@ from media.audio import SAMPLE_RATE
 from media.tones import Samples, Tone, dtmf_tone, ring, tone
 from node.ringer import KEY_DBFS, Ringer
 from node.session import CallState, Session
-from signaling.messages import Party
+from signaling.parts import Party
 from signaling.reasons import (
     BUSY,
     CANCELLED,

@@ -13,7 +13,8 @@ from node.session import (
     following,
     ringing,
 )
-from signaling.messages import CallIncoming, CallOriginate, Party
+from signaling.messages import MAX_SECONDS, CallAttach, CallIncoming, CallOriginate
+from signaling.parts import Outcome, Party
 
 pytestmark = pytest.mark.unit
 
@@ -91,3 +92,17 @@ def test_what_follows_a_call_is_muted_like_it() -> None:
     call = following(order, session(muted=True))
     assert (call.id, call.replaces, call.transfer_id, call.direction) == ("n1", "c1", "t1", "Outgoing")
     assert call.muted and not call.incoming_muted
+
+
+def test_what_an_end_says_to_a_hub_that_began_anew() -> None:
+    cat, dan = Party("8:acs:cat"), Party("8:acs:dan")
+    assert session().claim(5.0) == CallAttach("c1", "8:acs:bob", caller=True)
+    outcome = Outcome("forwarded", dan, (cat.raw_id, "x"))
+    answered = session(up=True, up_at=3.0, outcome=outcome, transferor=dan)
+    assert answered.claim(5.0) == CallAttach(
+        "c1", "8:acs:bob", True, None, cat.raw_id, dan.raw_id, seconds=2.0
+    )
+    incoming = session(direction="Incoming", up=True, forwarded_from=cat, mailbox=dan)
+    assert incoming.claim(1e9) == CallAttach(
+        "c1", "8:acs:bob", False, dan.raw_id, cat.raw_id, seconds=MAX_SECONDS
+    )

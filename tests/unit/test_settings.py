@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from signaling.settings import Settings, ToPerson, ToVoicemail, User, printable
+from signaling.settings import Group, Settings, ToGroup, ToPerson, ToVoicemail, User, printable
 
 pytestmark = pytest.mark.unit
 
@@ -18,16 +18,41 @@ def test_default_is_voicemail_after_20_seconds() -> None:
     settings = decode({})
     assert settings == Settings() == User("8:acs:x").settings
     assert (settings.unanswered, settings.unanswered_delay) == (ToVoicemail(), 20)
-    assert settings.forwarding is settings.declined is settings.busy is None
+    assert settings.forwarding is settings.simultaneous is settings.declined is settings.busy is None
+    assert (settings.do_not_disturb, settings.do_not_disturb_to) == (False, "unanswered")
+    assert settings.call_waiting and settings.group is None
 
 
 def test_all_rules_survive_the_wire() -> None:
-    settings = Settings(ToPerson("4:+4930123456"), None, 60, ToVoicemail(), ToPerson("cat"))
+    settings = Settings(
+        ToGroup(),
+        None,
+        60,
+        ToVoicemail(),
+        ToPerson("4:+4930123456"),
+        do_not_disturb=True,
+        do_not_disturb_to=ToGroup("sales"),
+        call_waiting=False,
+        group=Group(("bob", "cat"), "in_order", 10),
+    )
     assert msgspec.json.decode(msgspec.json.encode(settings), type=Settings) == settings
 
 
 def test_none_leaves_the_call_to_end() -> None:
     assert decode({"unanswered": None}).unanswered is None
+
+
+def test_a_group_has_up_to_25_members_and_up_to_5_in_order() -> None:
+    assert len(Group(tuple(f"u{n}" for n in range(25))).members) == 25
+    assert len(Group(tuple("abcde"), "in_order").members) == 5
+
+
+def test_destinations_are_all_that_the_rules_lead_to() -> None:
+    assert Settings().destinations == (ToVoicemail(),)
+    assert Settings(unanswered=None, busy=ToPerson("a"), do_not_disturb_to=ToGroup("b")).destinations == (
+        ToPerson("a"),
+        ToGroup("b"),
+    )
 
 
 @pytest.mark.parametrize("delay", [10, 20, 30, 40, 50, 60])
@@ -46,6 +71,20 @@ def test_delays_in_steps_of_ten(delay: int) -> None:
         ({"busy": {"kind": "person", "identifier": ""}}, "busy"),
         ({"declined": {"kind": "person", "identifier": "x" * 257}}, "declined"),
         ({"unansweredDelay": 20}, "unansweredDelay"),
+        ({"simultaneous": {"kind": "voicemail"}}, "simultaneous"),
+        (
+            {"forwarding": {"kind": "voicemail"}, "simultaneous": {"kind": "group", "identifier": "s"}},
+            "leave",
+        ),
+        ({"unanswered": {"kind": "group"}}, "`group` is not given"),
+        ({"do_not_disturb_to": {"kind": "group"}}, "`group` is not given"),
+        ({"do_not_disturb_to": "busy"}, "do_not_disturb_to"),
+        ({"group": {"members": []}}, "group.members"),
+        ({"group": {"members": [f"u{n}" for n in range(26)]}}, "group.members"),
+        ({"group": {"members": list("abcdef"), "order": "in_order"}}, "at most 5"),
+        ({"group": {"members": ["a", "b", "a"]}}, "twice"),
+        ({"group": {"members": ["a"], "delay": 15}}, "group.delay"),
+        ({"group": {"members": ["a"], "order": "random"}}, "group.order"),
         ([], "object"),
     ],
 )

@@ -11,6 +11,12 @@ from signaling.messages import (
     CallIncoming,
     CallOriginate,
     CallPlace,
+    TransferCancel,
+    TransferDecline,
+    TransferRequest,
+    TransferUpdate,
+)
+from signaling.parts import (
     CallTarget,
     CustomContext,
     EndCause,
@@ -18,10 +24,6 @@ from signaling.messages import (
     ParticipantTarget,
     Progress,
     Target,
-    TransferCancel,
-    TransferDecline,
-    TransferRequest,
-    TransferUpdate,
     VoicemailTarget,
 )
 from signaling.reasons import (
@@ -250,7 +252,9 @@ def test_refused_at_once(board: Board, target: Target, code: Reason) -> None:
     board.talk("cat", "dan", "of-others")
     board.place("cat", "ann", "rings-here")
     board.place("ann", "dan", "rings-there")
-    board.place("dan", "ann", "not-heard-yet")
+    board.user("eve")
+    board.join("eve")
+    board.place("eve", "ann", "not-heard-yet")
     board.say("ann", answer("not-heard-yet"))
     board.talk("ann", "bob", "with-bob-too")
     [(session, update)] = board.ask(target)
@@ -591,9 +595,10 @@ def test_recall_rings_a_then_talks(board: Board) -> None:
 
 
 def test_recall_ignores_the_settings_of_a(board: Board) -> None:
-    board.user("ann", Settings(forwarding=ToPerson("dan")))
+    board.user("ann", Settings(forwarding=ToPerson("dan"), do_not_disturb=True, call_waiting=False))
     board.ask(TO_CAT)
     board.say("ann", CallEnd("c1"))
+    board.place("ann", "dan", "c2")
     board.say("bob", TransferDecline("t1", "n1"))
     assert [s for s, _ in obey(board, "n2")] == ["ann"]
 

@@ -6,7 +6,8 @@ import pytest
 
 from node.exchange import Accept, HangUp, Hold, TransferNews
 from node.session import CallState
-from signaling.messages import CallTarget, ParticipantTarget, TransferRequest, VoicemailTarget
+from signaling.messages import TransferRequest
+from signaling.parts import CallTarget, ParticipantTarget, VoicemailTarget
 from signaling.settings import Settings
 from tests.world.world import World
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
-from signaling.calls import Call
+from signaling.call import Call
 from signaling.hub import Back, Input, Joined, Left, Received
 from signaling.messages import (
     CallAnswer,
@@ -20,24 +21,19 @@ from signaling.messages import (
     CallOriginate,
     CallPlace,
     CallRinging,
-    CallTarget,
     CallUp,
     CallUpdate,
-    Candidate,
     ClientMessage,
-    EndCause,
     Error,
     HubMessage,
-    ParticipantTarget,
-    Right,
-    Target,
     TransferCancel,
     TransferDecline,
     TransferRequest,
     TransferUpdate,
-    VoicemailTarget,
 )
-from signaling.settings import Settings, ToPerson, ToVoicemail
+from signaling.parts import CallTarget, Candidate, EndCause, ParticipantTarget, Right, Target, VoicemailTarget
+from signaling.reasons import GLARE
+from signaling.settings import Companion, Destination, Group, Settings, ToGroup, ToPerson, ToVoicemail
 from signaling.transfer import Transfer
 from tests.unit.board import FULL, Board, Told
 
@@ -47,7 +43,15 @@ USERS = ("ann", "bob", "cat", "dan")
 DEVICES = (*USERS, "ann-2", "vm", "vm-2")
 REFUSALS = {400, 403, 404}  # answers to a message that asks for what is not there
 CAUSES: list[EndCause] = ["hangup", "declined", "busy", "no_media", "media_lost", "failed"]
-RULES = st.sampled_from([None, None, None, ToVoicemail(), *(ToPerson(name) for name in USERS)])
+PERSONS = [ToPerson(name) for name in USERS]
+RULES = st.sampled_from([None, None, None, ToVoicemail(), *PERSONS, ToGroup(), ToGroup("ann")])
+COMPANIONS = st.sampled_from([None, None, *PERSONS, ToGroup(), ToGroup("ann")])
+GROUPS = st.builds(
+    Group,
+    st.lists(st.sampled_from(USERS), min_size=1, max_size=3, unique=True).map(tuple),
+    st.sampled_from(["simultaneous", "in_order"]),
+    st.just(10),
+)
 T = TypeVar("T")
 
 
@@ -144,8 +148,7 @@ class HubMachine(RuleBasedStateMachine):
     def begin(self, data: st.DataObject) -> None:
         self.board.user("vm")
         for name in USERS:
-            forwarding, unanswered, declined, busy = (data.draw(RULES) for _ in range(4))
-            self.board.user(name, Settings(forwarding, unanswered, 10, declined, busy))
+            self.board.user(name, data.draw(st.builds(rules, RULES, RULES, RULES, RULES, COMPANIONS, GROUPS)))
         for device in DEVICES:
             self.join(device)
 
@@ -160,6 +163,31 @@ class HubMachine(RuleBasedStateMachine):
     def dial(self, data: st.DataObject, callee: str) -> None:
         if self.sessions:
             self.board.place(one(data, self.sessions), callee, self.fresh("c"))
+
+    @precondition(lambda self: any(c.ringing for c in self.calls) and len(self.calls) < 8)
+    @rule(data=st.data(), up=st.integers(0, 2))
+    def dial_back(self, data: st.DataObject, up: int) -> None:
+        """Let a device dial the one whose call rings there: it must join that call."""
+        call = one(data, [c for c in self.calls if c.ringing])
+        device = one(data, sorted(call.ringing))
+        if device not in self.sessions or "vm" in device:
+            return
+        told = self.board.place(device, call.caller.party.raw_id, dialled := self.fresh("c"))
+        joins = [m.call_id for _, m in told if isinstance(m, CallIncoming) and m.replaces == dialled]
+        if call.replaces is not None or not joins:
+            return
+        assert (device, CallEnded(dialled, GLARE)) in told
+        assert dialled not in self.board.hub.calls.all
+        self.say(device, CallAnswer(joins[0], "answer"), twice=True)
+        for leg in call_legs(self, joins[0])[:up]:
+            self.say(leg, CallUp(joins[0]), twice=True)
+
+    @rule(data=st.data(), name=st.sampled_from(USERS), disturb=st.booleans(), waiting=st.booleans())
+    def set_up(self, data: st.DataObject, name: str, disturb: bool, waiting: bool) -> None:
+        """Let a user change settings, whatever goes on."""
+        now = self.board.hub.directory.users[f"8:acs:{name}"].settings
+        changed = replace(now, do_not_disturb=disturb, call_waiting=waiting, group=data.draw(GROUPS))
+        self.board.user(name, changed)
 
     @precondition(lambda self: any(c.ringing for c in self.calls))
     @rule(data=st.data(), up=st.integers(0, 3))
@@ -295,6 +323,7 @@ class HubMachine(RuleBasedStateMachine):
             assert call.legs
             assert {leg.session for leg in call.legs} | call.ringing <= present
             assert call.deadline is not None or call.state == "up"
+            assert (call.state == "ringing") == bool(call.ringing)
             assert len(call.legs) == 2 or call.state == "ringing" or call.deadline or call.id in handed
         for transfer in self.transfers:
             assert transfer.request.call_id in hub.calls.all
@@ -302,13 +331,27 @@ class HubMachine(RuleBasedStateMachine):
             assert transfer.deadline is not None or transfer.new_call in hub.calls.all
 
     @invariant()
-    def every_call_is_filed_once(self) -> None:
+    def every_call_is_filed_once_with_one_end_for_each(self) -> None:
+        for record in self.board.records:
+            users = [end.user for end in record.legs]
+            assert len(users) == len(set(users)) and record.caller in users and record.callee in users
         assert max(Counter(r.call_id for r in self.board.records).values(), default=0) <= 1
 
     def teardown(self) -> None:
         for session in list(self.board.hub.presence.sessions):
             self.board.leave(session)
         assert self.board.empty(), (self.calls, self.transfers)
+
+
+def rules(
+    forwarding: Destination | None,
+    unanswered: Destination | None,
+    declined: Destination | None,
+    busy: Destination | None,
+    companion: Companion | None,
+    group: Group,
+) -> Settings:
+    return Settings(None if companion else forwarding, unanswered, 10, declined, busy, companion, group=group)
 
 
 def one(data: st.DataObject, choices: "list[T] | tuple[T, ...]") -> T:

@@ -1,6 +1,7 @@
 """Random guided runs: moves are drawn from what is possible now, so that the deep states are reached."""
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -18,9 +19,12 @@ from node.exchange import (
     TransferNews,
 )
 from node.session import CallState
-from signaling.messages import CallTarget, ParticipantTarget, Target, TransferRequest, VoicemailTarget
-from signaling.settings import Settings, ToPerson, ToVoicemail
-from tests.world.world import Agent, World
+from signaling.messages import TransferRequest
+from signaling.parts import CallTarget, ParticipantTarget, Target, VoicemailTarget
+from signaling.reasons import GLARE
+from signaling.settings import Destination, Group, Settings, ToGroup, ToPerson, ToVoicemail
+from tests.world.agent import Agent
+from tests.world.world import World
 
 pytestmark = pytest.mark.world
 
@@ -29,11 +33,32 @@ RUNS = 150
 MOVES = 60
 
 
+def rules(rng: random.Random) -> Settings:
+    """Return settings of any kind, most of which let calls ring."""
+    to: list[Destination | None] = [None, ToVoicemail(), ToPerson(rng.choice(NAMES)), ToGroup()]
+    along = rng.choice([None, None, ToPerson(rng.choice(NAMES)), ToGroup()])
+    return Settings(
+        rng.choice(to) if along is None and rng.random() < 0.2 else None,
+        rng.choice(to),
+        10,
+        rng.choice(to),
+        rng.choice(to),
+        along,
+        rng.random() < 0.1,
+        rng.choice([*to, "unanswered"]),
+        rng.random() < 0.8,
+        Group(tuple(rng.sample(NAMES, 2)), rng.choice(["simultaneous", "in_order"]), 10),
+    )
+
+
 def moves(world: World, agent: Agent, rng: random.Random, serial: int) -> list[Input]:
     """Return the commands that make sense for an agent now."""
     phone = agent.phone
     others = [n for n in NAMES if n != agent.user]
     possible: list[Input] = [Dial(f"c{serial}", rng.choice(others))] if len(phone.calls) < 3 else []
+    callers = [c.remote.name for c in phone.ringing.values() if c.remote.name in others]
+    if callers and len(phone.calls) < 3:
+        possible.append(Dial(f"c{serial}", rng.choice(callers)))  # both dial each other
     for ringing in phone.ringing:
         possible += [Accept(ringing), Accept(ringing), Reject(ringing)]
     for offer in phone.offers:
@@ -74,12 +99,13 @@ def settle(world: World) -> None:
 
 def test_random_guided_runs(seed: int) -> None:
     finals: dict[str, int] = {"Transferred": 0, "Failed": 0}
+    taken: Counter[str | None] = Counter()
+    joined = 0
     for run in range(RUNS):
         rng = random.Random(seed * 1000 + run)
         world = World(seed * 1000 + run)
         for name in NAMES:
-            rules = [None, ToVoicemail(), ToPerson(rng.choice(NAMES))]
-            world.user(name, Settings(None, rng.choice(rules), 10, rng.choice(rules), rng.choice(rules)))
+            world.user(name, rules(rng))
             world.join(name, consent=rng.random() < 0.3)
         world.join("ann", device="2")
         world.voicemail()
@@ -117,5 +143,12 @@ def test_random_guided_runs(seed: int) -> None:
             for call_id, reason in agent.reasons().items():
                 assert reason is not None
                 assert agent.states(call_id).count(CallState.DISCONNECTED) == 1
-    print(f"random runs: {finals}")
+                joined += reason == GLARE
+        for filed in world.records:
+            taken[filed.record.kind] += 1
+            users = [end.user for end in filed.record.legs]
+            assert len(users) == len(set(users)), "one end for each"
+            assert filed.record.caller in users and filed.record.callee in users
+    print(f"random runs: {finals}, {taken}, {joined} joined")
+    assert joined > 20 and taken["forwarded"] > 20 and taken["voicemail"] > 20
     assert finals["Transferred"] > 20 and finals["Failed"] > 20

@@ -16,14 +16,8 @@ from node.exchange import (
     TransferTaken,
 )
 from node.session import CallState
-from signaling.messages import (
-    CallTarget,
-    CustomContext,
-    ParticipantTarget,
-    Target,
-    TransferRequest,
-    VoicemailTarget,
-)
+from signaling.messages import TransferRequest
+from signaling.parts import CallTarget, CustomContext, ParticipantTarget, Target, VoicemailTarget
 from signaling.reasons import (
     BAD_ARGUMENT,
     CANCELLED,
@@ -43,7 +37,8 @@ from signaling.reasons import (
     Reason,
 )
 from signaling.settings import Settings, ToPerson, ToVoicemail
-from tests.world.world import FULL, World
+from tests.world.agent import FULL
+from tests.world.world import World
 
 pytestmark = pytest.mark.world
 
@@ -146,7 +141,7 @@ def test_a_transferor_that_forgets_to_hang_up_is_let_go(world: World) -> None:
 
 
 def test_nothing_rings_before_b_has_agreed(world: World) -> None:
-    world.agents["bob"].phone._consent = True
+    world.agents["bob"].phone.handovers.consent = True
     ask(world, ParticipantTarget("cat"))
     world.run(5)
     assert not world.agents["cat"].rings()
@@ -158,7 +153,7 @@ def test_nothing_rings_before_b_has_agreed(world: World) -> None:
 
 
 def test_b_refuses(world: World) -> None:
-    world.agents["bob"].phone._consent = True
+    world.agents["bob"].phone.handovers.consent = True
     ask(world, ParticipantTarget("cat"))
     world.run(1)
     world.do("bob", Consent("t1", False))
@@ -169,7 +164,7 @@ def test_b_refuses(world: World) -> None:
 
 
 def test_b_never_decides(world: World) -> None:
-    world.agents["bob"].phone._consent = True
+    world.agents["bob"].phone.handovers.consent = True
     ask(world, ParticipantTarget("cat"))
     world.run(31)
     assert world.agents["ann"].transfer("t1").error == TIMED_OUT
@@ -448,7 +443,7 @@ def test_to_a_call_that_rings_by_option(consulting: World) -> None:
 
 def test_target_call_ends_in_the_middle(consulting: World) -> None:
     world = consulting
-    world.agents["bob"].phone._consent = True
+    world.agents["bob"].phone.handovers.consent = True
     ask(world, CallTarget("c2"))
     world.run(0.5)
     world.do("cat", HangUp("c2"))
@@ -459,7 +454,7 @@ def test_target_call_ends_in_the_middle(consulting: World) -> None:
 
 def test_refused_by_b_leaves_both_calls(consulting: World) -> None:
     world = consulting
-    world.agents["bob"].phone._consent = True
+    world.agents["bob"].phone.handovers.consent = True
     ask(world, CallTarget("c2"))
     world.run(0.5)
     world.do("bob", Consent("t1", False))
@@ -544,7 +539,7 @@ def test_a_leaves_a_consultation_while_c_rings(consulting: World) -> None:
 @pytest.mark.parametrize("ring", [False, True])
 def test_a_leaves_a_consultation_while_b_decides(consulting: World, ring: bool) -> None:
     world = consulting
-    world.agents["bob"].phone._consent = True
+    world.agents["bob"].phone.handovers.consent = True
     rung = len(world.agents["cat"].rings())
     ask(world, CallTarget("c2"), ring_target=ring)
     world.run(0.5)

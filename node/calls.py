@@ -1,0 +1,116 @@
+"""The calls of one agent, and what is said and ordered for each of them. Pure.
+
+`Calls` holds the calls and is the only one to replace them; what comes out is collected in `out`, in order.
+"""
+
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
+from media import orders
+from media.orders import Order
+from node.exchange import CallNews, Do, News, Output, Send
+from node.session import CallState, Session
+from signaling import messages as wire
+from signaling.parts import EndCause
+from signaling.reasons import MEDIA_LOST, NO_MEDIA, TIMED_OUT, Reason
+
+_CAUSES: dict[Reason, EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
+
+
+class Calls:
+    """All calls that were dialled or answered here and are not over, by id."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Session] = {}
+        self.out: list[Output] = []
+
+    def live(self, call_id: str) -> Session | None:
+        """Return a call that is neither over nor about to be."""
+        call = self.all.get(call_id)
+        return call if call is not None and call.live else None
+
+    def talking(self, call_id: str) -> Session | None:
+        """Return a live call that is up."""
+        call = self.live(call_id)
+        return call if call is not None and call.up else None
+
+    def add(self, call: Session) -> None:
+        """Take on a call, muted as it says."""
+        self.put(call)
+        if call.muted or call.incoming_muted:
+            self.do(orders.Mute(call.id, call.muted, call.incoming_muted))
+
+    def put(self, call: Session, *, quiet: bool = False) -> None:
+        """Replace a call by what it has become; quiet where the application does not see the difference."""
+        self.all[call.id] = call
+        if not quiet:
+            self.tell(CallNews(call))
+
+    def mute(self, call_id: str, outgoing: bool | None, incoming: bool | None) -> None:
+        """Mute a call, and with it what takes its place; None leaves as it is."""
+        for call in [c for c in self.all.values() if c.live and call_id in (c.id, c.replaces)]:
+            muted = call.muted if outgoing is None else outgoing
+            incoming_muted = call.incoming_muted if incoming is None else incoming
+            self.put(replace(call, muted=muted, incoming_muted=incoming_muted))
+            self.do(orders.Mute(call.id, muted, incoming_muted))
+
+    def hold(self, call: Session, on: bool) -> None:
+        """Hold a call here, or resume it, and tell the other end."""
+        self.send(wire.CallHold(call.id, on))
+        self.rehold(replace(call, local_hold=on))
+
+    def rehold(self, call: Session) -> None:
+        """Carry out a change of hold; an offerer makes one re-offer at a time."""
+        call = replace(call, state=call.talking if call.up else call.state)
+        if call.offerer and call.renegotiating:
+            self.put(replace(call, hold_changed=True))
+            return
+        self.put(replace(call, renegotiating=call.offerer))
+        self.do(orders.SetHold(call.id, call.local_hold, call.remote_hold, call.offerer))
+
+    def renegotiated(self, call: Session) -> None:
+        """Take note that a re-offer was answered, and carry out what was waiting for it."""
+        call = replace(call, renegotiating=False, reoffer="", deadline=None)
+        if call.hold_changed:
+            self.rehold(replace(call, hold_changed=False))
+        else:
+            self.put(call, quiet=True)
+
+    def leave(self, call: Session, reason: Reason) -> None:
+        """End a call for a reason of this end, and tell the hub what it knows of."""
+        if call.placed or call.direction == "Incoming":
+            self.send(wire.CallEnd(call.id, _CAUSES.get(reason, "hangup")))
+        elif call.transfer_id is not None:
+            self.send(wire.TransferDecline(call.transfer_id, call.id))
+        self.close(call, reason)
+
+    def close(self, call: Session, reason: Reason) -> None:
+        """Let the media of a call go; it is over when that has."""
+        self.put(replace(call, state=CallState.DISCONNECTING, end_reason=reason, deadline=None))
+        self.do(orders.Close(call.id))
+
+    def over(self, call: Session) -> None:
+        """Forget a call whose media is gone."""
+        del self.all[call.id]
+        self.tell(CallNews(replace(call, state=CallState.DISCONNECTED)))
+
+    def await_reasons(self, now: float, *, linked: bool, replaced: Collection[str | None]) -> None:
+        """Give the hub a moment to say why sound is lost, and more where it may not know it yet."""
+        waiting = {*replaced, *(call.replaces for call in self.all.values() if call.live)}
+        for call in list(self.all.values()):
+            excused = call.transferred or call.id in waiting or call.remote_hold or not linked
+            if (awaiting := call.awaiting(now, excused=excused)) is not call:
+                self.put(awaiting, quiet=True)
+
+    def send(self, message: wire.ClientMessage) -> None:
+        """Send a message to the hub."""
+        self.out.append(Send(message))
+
+    def do(self, order: Order) -> None:
+        """Give the media an order."""
+        self.out.append(Do(order))
+
+    def tell(self, news: News) -> None:
+        """Tell the application."""
+        self.out.append(news)

@@ -1,0 +1,66 @@
+"""One phone of the world: what its user has seen, and what it is connected to."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from node.exchange import CallNews, News, RingNews, TransferNews
+from node.phone import Phone
+from node.session import CallState, Session
+from signaling.messages import TransferUpdate
+from signaling.parts import Right
+from signaling.reasons import Reason
+
+FULL: frozenset[Right] = frozenset({"voip", "voip.join", "transfer"})
+
+
+@dataclass
+class Peer:
+    """One end of a modelled peer connection."""
+
+    remote: str | None = None
+    heard: bool = False
+
+
+@dataclass
+class Agent:
+    """A phone, its modelled media, and what its application has seen."""
+
+    name: str
+    user: str
+    session: str
+    phone: Phone
+    rights: frozenset[Right] = FULL
+    alive: bool = True
+    linked: bool = True
+    peers: dict[str, Peer] = field(default_factory=dict)
+    news: list[News] = field(default_factory=list)
+    taken: list[tuple[str, str]] = field(default_factory=list)
+    on_ring: Callable[[Session], None] | None = None
+
+    def reasons(self) -> dict[str, Reason | None]:
+        """Return the end reason of every call that is over."""
+        return {
+            n.call.id: n.call.end_reason
+            for n in self.news
+            if isinstance(n, CallNews) and n.call.state is CallState.DISCONNECTED
+        }
+
+    def transfer(self, transfer_id: str) -> TransferUpdate:
+        """Return the last update of a transfer."""
+        return [
+            n.update for n in self.news if isinstance(n, TransferNews) and n.update.transfer_id == transfer_id
+        ][-1]
+
+    def states(self, call_id: str) -> list[CallState]:
+        """Return the states of a call in order, without repeats."""
+        seen = [n.call.state for n in self.news if isinstance(n, CallNews) and n.call.id == call_id]
+        return [state for state, _ in itertools.groupby(seen)]
+
+    def rings(self) -> list[Session]:
+        """Return every call that has rung here."""
+        return [n.call for n in self.news if isinstance(n, RingNews)]
+
+    def connected(self) -> list[str]:
+        """Return the calls that are up."""
+        return sorted(c.id for c in self.phone.calls.values() if c.up and c.live)
