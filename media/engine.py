@@ -7,7 +7,7 @@ out. A candidate that cannot be used is logged and ignored: the others may do.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from aiortc import RTCIceServer
 from msgspec import Struct
@@ -31,7 +31,10 @@ from media.orders import (
     Mute,
     OfferReady,
     Order,
+    PathBack,
+    PathLost,
     RemoteSpeaking,
+    Renew,
     ReofferAnswered,
     ReofferReady,
     SendDtmf,
@@ -167,9 +170,12 @@ class Engine:
         leg.orders.append(order)
         if not leg.working:
             leg.working = True
-            task = asyncio.create_task(self._work(leg), name=f"media of {leg.call_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._own(self._work(leg), f"media of {leg.call_id}")
+
+    def _own(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _work(self, leg: "_Leg") -> None:
         while leg.orders:
@@ -192,12 +198,17 @@ class Engine:
                 self._tell(AnswerReady(call_id, await self._open(leg).answer(sdp)))
                 await leg.add_early_candidates()
             case ApplyAnswer(call_id, sdp):
-                reoffer = await leg.opened.apply_answer(sdp)
+                reoffer = await leg.newest.apply_answer(sdp)
                 await leg.add_early_candidates()
                 if reoffer is not None:
                     self._tell(ReofferReady(call_id, reoffer))
             case AnswerReoffer(call_id, sdp):
-                self._tell(ReofferAnswered(call_id, await leg.opened.answer(sdp)))
+                peer = leg.newest if leg.newest.describes(sdp) else await self._renew(leg)
+                self._tell(ReofferAnswered(call_id, await peer.answer(sdp)))
+                await leg.add_early_candidates()
+            case Renew(call_id):
+                peer = await self._renew(leg, _DIRECTIONS[leg.ends.local_hold, leg.ends.remote_hold])
+                self._tell(ReofferReady(call_id, await peer.offer()))
             case AddCandidate():
                 await leg.add_candidate(order)
             case SetHold():
@@ -206,8 +217,8 @@ class Engine:
                 leg.opened.press(digits)
             case Close(call_id):
                 try:
-                    if leg.peer is not None:
-                        await leg.peer.close()
+                    for path in filter(None, (leg.next, leg.peer)):
+                        await path.close()
                 finally:
                     self._tell(Closed(call_id))
             case Mute() | TakeOver():
@@ -216,14 +227,52 @@ class Engine:
     def _open(self, leg: "_Leg") -> Peer:
         if leg.peer is not None:
             raise ValueError("the call has a peer connection already")
-        leg.peer = Peer(
-            leg.ends,
-            self._ice_servers,
-            lambda: self._audio_up(leg),
-            lambda: self._tell(MediaLost(leg.call_id)),
-            lambda event: self._tell(DtmfReceived(leg.call_id, event.digit, event.duration)),
-        )
+        leg.peer = self._peer(leg, leg.ends)
         return leg.peer
+
+    async def _renew(self, leg: "_Leg", direction: str = "sendrecv") -> Peer:
+        """Open another peer connection, which is to take the place of the one that is."""
+        if leg.opened and leg.next is not None:
+            await leg.next.close()
+        waiting = Ends()
+        waiting.waiting = True
+        leg.next = self._peer(leg, waiting, direction)
+        return leg.next
+
+    def _peer(self, leg: "_Leg", ends: Ends, direction: str = "sendrecv") -> Peer:
+        peer = Peer(
+            ends,
+            self._ice_servers,
+            audio_up=lambda: self._audio_up(leg),
+            lost=lambda: self._lost(leg, peer),
+            pressed=lambda event: self._tell(DtmfReceived(leg.call_id, event.digit, event.duration)),
+            silent=lambda on: self._silent(leg, peer, on),
+            connected=lambda: self._connected(leg, peer),
+            direction=direction,
+        )
+        return peer
+
+    def _silent(self, leg: "_Leg", peer: Peer, on: bool) -> None:
+        if peer is leg.peer:
+            self._tell(PathLost(leg.call_id) if on else PathBack(leg.call_id))
+
+    def _lost(self, leg: "_Leg", peer: Peer) -> None:
+        if peer is leg.peer:
+            self._tell(MediaLost(leg.call_id))
+
+    def _connected(self, leg: "_Leg", peer: Peer) -> None:
+        if peer is leg.next and leg.peer is not None:
+            before, leg.peer, leg.next = leg.peer, peer, None
+            peer.take_place_of(before)
+            self._own(self._close_peer(before), f"path of {leg.call_id}")
+            self._tell(PathBack(leg.call_id))
+
+    async def _close_peer(self, peer: Peer) -> None:
+        try:
+            async with asyncio.timeout(ORDER_SECONDS):
+                await peer.close()
+        except Exception as error:
+            _log.warning("a path did not close: %s: %s", type(error).__name__, error)
 
     async def _hold(self, leg: "_Leg", order: SetHold) -> None:
         leg.ends.local_hold, leg.ends.remote_hold = order.local, order.remote
@@ -234,6 +283,8 @@ class Engine:
                 self._tell(ReofferReady(leg.call_id, reoffer))
 
     def _audio_up(self, leg: "_Leg") -> None:
+        if leg.audio_up:
+            return
         leg.audio_up = True
         if leg.takes_over is not None:
             self._take_over(leg)
@@ -285,6 +336,7 @@ class _Leg:
         self.call_id = call_id
         self.ends = ends
         self.peer: Peer | None = None
+        self.next: Peer | None = None  # is to take the place of `peer` once it is connected
         self.orders: deque[Order] = deque()
         self.working = False
         self.audio_up = False
@@ -298,9 +350,14 @@ class _Leg:
             raise ValueError("the call has no peer connection")
         return self.peer
 
+    @property
+    def newest(self) -> Peer:
+        return self.next or self.opened
+
     async def add_candidate(self, order: AddCandidate) -> None:
-        if self.peer is not None and self.peer.described:
-            await self.peer.add_candidate(order.candidate, order.sdp_mid, order.sdp_mline_index)
+        peer = self.next or self.peer
+        if peer is not None and peer.described:
+            await peer.add_candidate(order.candidate, order.sdp_mid, order.sdp_mline_index)
         elif len(self.early) < _MAX_EARLY_CANDIDATES:
             self.early.append(order)
 

@@ -27,10 +27,19 @@ class ApplyAnswer(Struct, frozen=True):
 
 
 class AnswerReoffer(Struct, frozen=True):
-    """Answer a re-offer on the open peer connection; ends in ReofferAnswered or Failed."""
+    """Answer a re-offer, on a second peer connection if it is one's; ends in ReofferAnswered or Failed."""
 
     call_id: str
     sdp: str
+
+
+class Renew(Struct, frozen=True):
+    """Offer a second peer connection for a call whose path is lost; ends in ReofferReady or Failed.
+
+    It takes the place of the first one once it is connected. The other end answers by AnswerReoffer.
+    """
+
+    call_id: str
 
 
 class AddCandidate(Struct, frozen=True):
@@ -90,6 +99,7 @@ Order = (
     | MakeAnswer
     | ApplyAnswer
     | AnswerReoffer
+    | Renew
     | AddCandidate
     | SetHold
     | Mute
@@ -114,7 +124,7 @@ class AnswerReady(Struct, frozen=True):
 
 
 class ReofferReady(Struct, frozen=True):
-    """A re-offer with a new direction."""
+    """A re-offer, with a new direction or on a new path."""
 
     call_id: str
     sdp: str
@@ -155,6 +165,18 @@ class SpeakingWhileMuted(Struct, frozen=True):
     on: bool
 
 
+class PathLost(Struct, frozen=True):
+    """No packet came for 3 s although none holds; told again every 3 s. Renew may help."""
+
+    call_id: str
+
+
+class PathBack(Struct, frozen=True):
+    """Packets come again, or another peer connection has taken the place of the one that was lost."""
+
+    call_id: str
+
+
 class MediaLost(Struct, frozen=True):
     """The peer connection closed under us, or no packet came for 10 s although none holds."""
 
@@ -183,6 +205,8 @@ Happening = (
     | DtmfReceived
     | RemoteSpeaking
     | SpeakingWhileMuted
+    | PathLost
+    | PathBack
     | MediaLost
     | Failed
     | Closed

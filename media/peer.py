@@ -9,6 +9,7 @@ from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConne
 from aiortc.sdp import candidate_from_sdp
 
 from media.adapter import IcePacing, choose_formats, close_connection, create_offer, formats
+from media.audio import Frame
 from media.dtmf import Event, EventReceiver
 from media.ends import Ends
 from media.opus import Wishes
@@ -23,6 +24,7 @@ _log = logging.getLogger("callnode.media")
 
 CONNECT_SECONDS = 10.0  # from both descriptions to ICE and DTLS up
 SILENT_SECONDS = 10.0  # without any packet, although none holds
+WARN_SECONDS = 3.0
 WATCH_SECONDS = 1.0
 EVENT_SECONDS = 0.5  # without a packet of it, until a keypad digit whose end was lost is over
 
@@ -32,7 +34,8 @@ class Peer:
 
     `audio_up` is called at the first decoded frame, before it is heard; `lost` once, if the path does not
     come up within 10 s of the descriptions, closes under us, or brings no packet for 10 s while none holds;
-    `pressed` with each keypad digit of the other end.
+    `silent` with True every 3 s of such silence, with False when it is over; `connected` whenever the path is
+    up; `pressed` with each keypad digit of the other end.
     """
 
     def __init__(
@@ -42,14 +45,19 @@ class Peer:
         audio_up: Callable[[], None],
         lost: Callable[[], None],
         pressed: Callable[[Event], None],
+        silent: Callable[[bool], None],
+        connected: Callable[[], None],
+        direction: str = "sendrecv",
     ) -> None:
         self._ends = ends
         self._lost = lost
         self._pressed = pressed
+        self._silent = silent
+        self._connected = connected
         self._loop = asyncio.get_running_loop()
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
-        self._receiver = Receiver(ends.write, audio_up)
-        self._transceiver = self._pc.addTransceiver("audio")
+        self._receiver = Receiver(self._write, audio_up)
+        self._transceiver = self._pc.addTransceiver("audio", direction=direction)
         self._session = RtpSession(
             self._transceiver,
             sending=self._start_sending,
@@ -57,7 +65,7 @@ class Peer:
             event=self._hear_event,
             reported=self._adapt,
         )
-        self._sender = Sender(ends.read, self._session.send)
+        self._sender = Sender(self._read, self._session.send)
         self._rate = Rate()
         self._events: EventReceiver | None = None
         self._event_rate = 0
@@ -66,6 +74,7 @@ class Peer:
         self._flush: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._quiet_since = 0.0  # when the wait for the next packet, or for the path, began
+        self._warned_at: float | None = None  # loop time
         self._reoffer_due = False
         self._resolving: set[asyncio.Task[None]] = set()
 
@@ -73,6 +82,16 @@ class Peer:
     def described(self) -> bool:
         """Return whether the other end's description is known, so that its candidates may be added."""
         return self._watch is not None
+
+    def describes(self, sdp: str) -> bool:
+        """Return whether a description of the other end is of this path, and not of another one."""
+        description = self._pc.remoteDescription
+        return description is not None and _ice_user(description.sdp) == _ice_user(sdp)
+
+    def take_place_of(self, before: "Peer") -> None:
+        """Go on where another peer connection of the same call ends; what that one holds is heard first."""
+        before._receiver.finish()
+        self._ends, before._ends = before._ends, self._ends
 
     async def offer(self) -> str:
         """Return an offer with all candidates, or a re-offer of the current direction."""
@@ -201,6 +220,12 @@ class Peer:
         finally:
             self._sender.close()
 
+    def _read(self) -> Frame:
+        return self._ends.read()
+
+    def _write(self, frame: Frame) -> None:
+        self._ends.write(frame)
+
     def _negotiated(self, wishes: Wishes) -> None:
         self._session.formats = formats(self._transceiver)
         event_type, rate = next(iter(self._session.formats.events.items()), (0, 0))
@@ -256,13 +281,25 @@ class Peer:
             self._quiet_since = now
         elif connected and heard is not None:
             self._quiet_since = max(self._quiet_since, heard)
+        self._warn(now)
         if now - self._quiet_since > (SILENT_SECONDS if connected else CONNECT_SECONDS):
             self._tell_lost("no packet for 10 s" if connected else "not connected within 10 s")
         else:
             self._watch = self._loop.call_later(WATCH_SECONDS, self._look)
 
+    def _warn(self, now: float) -> None:
+        if now - self._quiet_since < WARN_SECONDS:
+            if self._warned_at is not None:
+                self._warned_at = None
+                self._silent(False)
+        elif self._warned_at is None or now - self._warned_at >= WARN_SECONDS:
+            self._warned_at = now
+            self._silent(True)
+
     def _state_changed(self) -> None:
-        if self._pc.connectionState in ("failed", "closed"):
+        if self._pc.connectionState == "connected":
+            self._connected()
+        elif self._pc.connectionState in ("failed", "closed"):
             self._tell_lost(f"the connection is {self._pc.connectionState}")
 
     def _tell_lost(self, why: str) -> None:
@@ -274,6 +311,11 @@ class Peer:
 
 def _nothing() -> None:
     pass
+
+
+def _ice_user(sdp: str) -> set[str]:
+    """Return what tells one path from another: a new one has another ICE user (RFC 8839 §5.4)."""
+    return {line for line in sdp.splitlines() if line.startswith("a=ice-ufrag:")}
 
 
 def _require_fingerprint(sdp: str) -> None:

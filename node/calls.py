@@ -71,11 +71,28 @@ class Calls:
 
     def renegotiated(self, call: Session) -> None:
         """Take note that a re-offer was answered, and carry out what was waiting for it."""
-        call = replace(call, renegotiating=False, reoffer="", deadline=None)
-        if call.hold_changed:
+        again = call.renew_due and call.path_lost
+        call = replace(call, renegotiating=False, renew_due=False, reoffer="", deadline=None)
+        if again:
+            self.put(call, quiet=True)
+            self.renew(call.id)
+        elif call.hold_changed:
             self.rehold(replace(call, hold_changed=False))
         else:
             self.put(call, quiet=True)
+
+    def renew(self, call_id: str) -> None:
+        """Let the path of a call be made anew; the end that makes no offers asks the other one to."""
+        call = self.talking(call_id)
+        if call is None:
+            return
+        if not call.offerer:
+            self.send(wire.CallRenew(call_id))
+        elif call.renegotiating:
+            self.put(replace(call, renew_due=True), quiet=True)
+        else:
+            self.put(replace(call, renegotiating=True), quiet=True)
+            self.do(orders.Renew(call_id))
 
     def leave(self, call: Session, reason: Reason) -> None:
         """End a call for a reason of this end, and tell the hub what it knows of."""

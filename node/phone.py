@@ -112,6 +112,9 @@ class Phone:
                 self.handovers.decide(transfer_id, accept, now)
             case Linked(on):
                 self._linked = on
+                for call in self.calls.values():
+                    if on and call.path_lost:
+                        calls.renew(call.id)
             case Cut(reason):
                 self._cut(reason)
             case Anew():
@@ -162,6 +165,8 @@ class Phone:
                     else:
                         calls.do(orders.ApplyAnswer(call_id, sdp))
                         calls.renegotiated(call)
+            case wire.CallRenew(call_id):
+                calls.renew(call_id)
             case wire.CallHold(call_id, on):
                 if (call := calls.live(call_id)) and call.remote_hold != on:
                     calls.rehold(replace(call, remote_hold=on))
@@ -210,6 +215,13 @@ class Phone:
                 calls.put(replace(call, remote_speaking=on))
             case orders.SpeakingWhileMuted(_, on):
                 calls.put(replace(call, speaking_while_muted=on))
+            case orders.PathLost():
+                calls.put(replace(call, path_lost=True))
+                if self._linked:
+                    calls.renew(call.id)
+            case orders.PathBack():
+                deadline = None if call.lost else call.deadline
+                calls.put(replace(call, path_lost=False, lost=False, deadline=deadline))
             case orders.MediaLost():
                 calls.put(replace(call, lost=True, deadline=None), quiet=True)
             case orders.Failed():

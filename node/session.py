@@ -67,6 +67,8 @@ class Session(Discreet, frozen=True, kw_only=True):
     transfer_id: str | None = None
     replaces: str | None = None
     lost: bool = False
+    path_lost: bool = False
+    renew_due: bool = False
     transferred: bool = False
     attaching: bool = False
     renegotiating: bool = False

@@ -32,6 +32,7 @@ from signaling.messages import (
     CallEnd,
     CallHold,
     CallPlace,
+    CallRenew,
     CallRinging,
     CallUp,
     CallUpdate,
@@ -240,6 +241,7 @@ class Agents:
                 | CallAttach()
                 | CallCandidate()
                 | CallUpdate()
+                | CallRenew()
                 | CallHold()
                 | TransferRequest()
                 | TransferCancel()

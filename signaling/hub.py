@@ -21,6 +21,7 @@ from signaling.messages import (
     CallEnded,
     CallHold,
     CallPlace,
+    CallRenew,
     CallRinging,
     CallUp,
     CallUpdate,
@@ -224,6 +225,10 @@ class Hub:
                     else:
                         refusal = bad_argument("Only the caller offers and only the callee answers.")
                         self._deliver(session, Error(refusal, "call.update"))
+            case CallRenew(call_id):
+                call = self._relayed(session, call_id, "call.renew", now)
+                if call and session != call.caller.session:
+                    self._deliver(call.caller.session, replace(message, seq=0))
             case CallHold(call_id):
                 call = self._relayed(session, call_id, "call.hold", now)
                 if call and (other := call.other(session)):

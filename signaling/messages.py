@@ -173,11 +173,22 @@ class CallCandidate(Struct, frozen=True, omit_defaults=True, tag="call.candidate
 
 
 class CallUpdate(Discreet, frozen=True, omit_defaults=True, tag="call.update"):
-    """Renegotiate media. Only the caller offers; the callee asks by `call.hold` (no glare)."""
+    """Renegotiate media. Only the caller offers; the callee asks by `call.hold` or `call.renew` (no glare).
+
+    An offer with another ICE user (`a=ice-ufrag`) is of a new peer connection, for the path before is lost:
+    it takes the place of that one once it is connected.
+    """
 
     call_id: Id
     kind: Literal["offer", "answer"]
     sdp: Sdp
+    seq: Seq = 0
+
+
+class CallRenew(Struct, frozen=True, omit_defaults=True, tag="call.renew"):
+    """Ask the caller, as the callee, for an offer of a new path."""
+
+    call_id: Id
     seq: Seq = 0
 
 
@@ -308,7 +319,7 @@ class MailboxChanged(Struct, frozen=True, omit_defaults=True, tag="mailbox.chang
     seq: Seq = 0
 
 
-PeerMessage = CallCandidate | CallUpdate | CallHold
+PeerMessage = CallCandidate | CallUpdate | CallRenew | CallHold
 ClientMessage = (
     Hello
     | TokenRefresh

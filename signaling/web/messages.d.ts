@@ -112,12 +112,19 @@ export interface CallCandidate {
   seq?: number;
 }
 
-/** Renegotiate media. Only the caller offers; the callee asks by `call.hold` (no glare). */
+/** Renegotiate media. Only the caller offers; the callee asks by `call.hold` or `call.renew` (no glare). An offer with another ICE user (`a=ice-ufrag`) is of a new peer connection, for the path before is lost: it takes the place of that one once it is connected. */
 export interface CallUpdate {
   type: "call.update";
   call_id: string;
   kind: "answer" | "offer";
   sdp: string;
+  seq?: number;
+}
+
+/** Ask the caller, as the callee, for an offer of a new path. */
+export interface CallRenew {
+  type: "call.renew";
+  call_id: string;
   seq?: number;
 }
 
@@ -326,6 +333,7 @@ export type ClientMessage =
   | CallAttach
   | CallCandidate
   | CallUpdate
+  | CallRenew
   | CallHold
   | TransferRequest
   | TransferCancel
@@ -343,6 +351,7 @@ export type HubMessage =
   | CallEnded
   | CallCandidate
   | CallUpdate
+  | CallRenew
   | CallHold
   | CallOriginate
   | TransferUpdate

@@ -138,8 +138,9 @@ async def carry_reoffer(offerer: Station, other: Station, call_id: str, count: i
     """Carry the count-th re-offer over and its answer back."""
     offer = await offerer.news(ReofferReady, call_id, count)
     assert isinstance(offer, ReofferReady)
+    answered = len(other.told(ReofferAnswered, call_id))
     other.engine.carry_out(AnswerReoffer(call_id, offer.sdp))
-    answer = await other.news(ReofferAnswered, call_id, count)
+    answer = await other.news(ReofferAnswered, call_id, answered + 1)
     assert isinstance(answer, ReofferAnswered)
     offerer.engine.carry_out(ApplyAnswer(call_id, answer.sdp))
 

@@ -31,6 +31,7 @@ from signaling.messages import (
     CallOriginate,
     CallPlace,
     CallProgress,
+    CallRenew,
     CallRinging,
     CallUp,
     CallUpdate,
@@ -151,10 +152,16 @@ def test_candidates_renegotiation_and_hold_go_to_the_other_end_without_its_numbe
         ("ann", "bob", CallUpdate("c1", "offer", "sdp", seq=7)),
         ("bob", "ann", CallUpdate("c1", "answer", "sdp", seq=8)),
         ("bob", "ann", CallHold("c1", True, seq=9)),
+        ("bob", "ann", CallRenew("c1", seq=9)),
     ):
         [(who, told)] = board.say(session, message)
         assert (who, told.seq) == (other, 0)
         assert type(told) is type(message)
+
+
+def test_the_caller_itself_needs_not_ask_for_a_new_path(board: Board) -> None:
+    board.talk("ann", "bob")
+    assert board.say("ann", CallRenew("c1")) == []
 
 
 @pytest.mark.parametrize(("session", "kind"), [("ann", "answer"), ("bob", "offer")])
@@ -316,6 +323,7 @@ def test_a_leaving_target_ends_its_call_and_the_new_one_once(board: Board) -> No
         (CallCandidate("c1", None), "call.candidate c1"),
         (CallUpdate("c1", "offer", "sdp"), "call.update c1"),
         (CallHold("c1", True), "call.hold c1"),
+        (CallRenew("c1"), "call.renew c1"),
     ],
 )
 def test_a_stranger_gets_the_same_refusal_as_for_no_call(

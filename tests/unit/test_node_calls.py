@@ -12,6 +12,9 @@ from media.orders import (
     MakeOffer,
     MediaLost,
     OfferReady,
+    PathBack,
+    PathLost,
+    Renew,
     ReofferAnswered,
     ReofferReady,
     SetHold,
@@ -41,6 +44,7 @@ from signaling.messages import (
     CallHold,
     CallIncoming,
     CallProgress,
+    CallRenew,
     CallUpdate,
     TransferDecline,
 )
@@ -269,3 +273,64 @@ def test_an_answer_that_leads_nowhere_has_a_deadline(desk: Desk) -> None:
     desk.give(Accept("c1"))
     out = desk.wait(PICKUP_SECONDS)
     assert (sent(out), reasons(out)) == ([CallEnd("c1", "failed")], [TIMED_OUT])
+
+
+# --- a lost path
+
+
+def test_the_caller_makes_a_lost_path_anew(desk: Desk) -> None:
+    desk.outgoing()
+    assert ordered(desk.media(PathLost("c1"))) == [Renew("c1")]
+    assert desk.call().path_lost
+    assert sent(desk.media(ReofferReady("c1", "new"))) == [CallUpdate("c1", "offer", "new")]
+    assert ordered(desk.media(PathLost("c1"))) == [], "one re-offer at a time"
+    assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new"), Renew("c1")]
+    desk.media(PathBack("c1"))
+    assert not desk.call().path_lost
+    assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new")]
+    assert desk.phone.deadline is None
+
+
+def test_hold_waits_for_the_new_path(desk: Desk) -> None:
+    desk.outgoing()
+    desk.media(PathLost("c1"))
+    assert ordered(desk.give(Hold("c1", True))) == []
+    desk.media(PathBack("c1"))
+    assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [
+        ApplyAnswer("c1", "new"),
+        SetHold("c1", True, False, True),
+    ]
+
+
+def test_the_callee_asks_for_a_new_path(desk: Desk) -> None:
+    desk.incoming()
+    assert sent(desk.media(PathLost("c1"))) == [CallRenew("c1")]
+    assert ordered(desk.hub(CallUpdate("c1", "offer", "new"))) == [AnswerReoffer("c1", "new")]
+
+
+def test_the_caller_is_asked_for_a_new_path(desk: Desk) -> None:
+    assert desk.hub(CallRenew("c1")) == []
+    desk.outgoing()
+    assert ordered(desk.hub(CallRenew("c1"))) == [Renew("c1")]
+    assert ordered(desk.hub(CallRenew("c1"))) == []
+    assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new")]
+
+
+def test_a_new_path_is_asked_for_when_the_hub_is_back(desk: Desk) -> None:
+    desk.outgoing("c1")
+    desk.incoming("c2")
+    desk.give(Linked(False))
+    assert desk.media(PathLost("c2"))[1:] == []
+    desk.media(PathLost("c1"))
+    out = desk.give(Linked(True))
+    assert (ordered(out), sent(out)) == ([Renew("c1")], [CallRenew("c2")])
+
+
+def test_a_path_that_is_made_anew_in_time_is_no_end(desk: Desk) -> None:
+    desk.outgoing()
+    desk.media(PathLost("c1"))
+    desk.media(MediaLost("c1"))
+    assert desk.phone.deadline == desk.now + LOST_SECONDS
+    desk.media(PathBack("c1"))
+    desk.hub(CallUpdate("c1", "answer", "new"))
+    assert desk.wait(LOST_SECONDS) == []

@@ -16,6 +16,7 @@ from media.orders import (
     MakeOffer,
     MediaLost,
     OfferReady,
+    PathLost,
     ReofferAnswered,
     ReofferReady,
     TakeOver,
@@ -59,6 +60,7 @@ from signaling.messages import (
     CallIncoming,
     CallPlace,
     CallProgress,
+    CallRenew,
     CallRinging,
     CallUp,
     CallUpdate,
@@ -226,6 +228,27 @@ def test_without_the_hub_lost_sound_is_no_end(talking: Desk) -> None:
     talking.give(Linked(False))
     talking.media(MediaLost("c1"))
     assert talking.phone.deadline is None and talking.wait(SETUP_SECONDS) == []
+
+
+def test_a_new_path_is_asked_for_when_the_hub_is_back(desk: Desk) -> None:
+    desk.outgoing("c1")
+    desk.incoming("c2")
+    desk.give(Linked(False))
+    assert desk.media(PathLost("c2"))[1:] == []
+    desk.media(PathLost("c1"))
+    out = desk.give(Linked(True))
+    assert (ordered(out), sent(out)) == ([orders.Renew("c1")], [CallRenew("c2")])
+
+
+def test_a_lost_path_is_told_and_made_anew_when_asked_for(desk: Desk) -> None:
+    assert desk.hub(CallRenew("c1")) == []
+    desk.outgoing()
+    assert ordered(desk.hub(CallRenew("c1"))) == [orders.Renew("c1")]
+    (news,) = desk.media(PathLost("c1"))
+    assert isinstance(news, CallNews) and news.call.path_lost
+    desk.media(MediaLost("c1"))
+    (news,) = desk.media(orders.PathBack("c1"))
+    assert isinstance(news, CallNews) and not news.call.path_lost and not news.call.lost
 
 
 def test_closed_by_itself_is_no_end(talking: Desk) -> None:

@@ -20,6 +20,7 @@ class Peer:
 
     remote: str | None = None
     heard: bool = False
+    silent: bool = False  # its path is lost
 
 
 @dataclass

@@ -346,3 +346,32 @@ def test_hanging_up_before_the_other_end_is_back(world: World) -> None:
     world.do("ann", HangUp("c1"))
     world.run(60)
     assert world.agents["ann"].reasons()["c1"] == world.agents["bob"].reasons()["c1"] == HUNG_UP
+
+
+@pytest.mark.parametrize("silent", [("ann",), ("bob",), ("ann", "bob")])
+def test_a_lost_path_is_made_anew(world: World, silent: tuple[str, ...]) -> None:
+    world.call("ann", "bob", "c1")
+    world.lose_path("c1", *silent)
+    world.run(5)
+    assert not any(world.agents[name].peers["c1"].silent for name in ("ann", "bob"))
+    assert world.talking("ann", "bob") == "c1"
+    assert not world.agents["ann"].phone.calls["c1"].path_lost
+    world.do("ann", HangUp("c1"))
+    world.run(1)
+    world.quiet()
+
+
+@pytest.mark.parametrize("away", ["ann", "bob"])
+def test_a_network_that_is_away_for_a_while_ends_no_call(world: World, away: str) -> None:
+    world.call("ann", "bob", "c1")
+    world.cut(away)
+    world.lose_path("c1", "ann", "bob")
+    world.run(6)
+    assert all(world.agents[name].peers["c1"].silent for name in ("ann", "bob"))
+    world.resume(away)
+    world.run(3)
+    assert not any(world.agents[name].peers["c1"].silent for name in ("ann", "bob"))
+    assert world.talking("ann", "bob") == "c1"
+    world.do("bob", HangUp("c1"))
+    world.run(1)
+    world.quiet()

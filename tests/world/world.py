@@ -144,6 +144,13 @@ class World:
             self._carry_out(agent, agent.phone.handle(exchange.Anew(), self.now))
             self._carry_out(agent, agent.phone.handle(exchange.Linked(True), self.now))
 
+    def lose_path(self, call_id: str, *names: str) -> None:
+        """Let these hear no more of a call, until its path is made anew."""
+        for name in names:
+            agent = self.agents[name]
+            agent.peers[call_id].silent = True
+            self._later(3.0, partial(self._miss_path, agent, call_id))
+
     def leave(self, name: str) -> None:
         """Let an agent say goodbye."""
         agent = self.agents[name]
@@ -306,11 +313,15 @@ class World:
                 agent.peers.setdefault(call_id, Peer()).remote = sdp.split()[-1]
                 self._happen(agent, orders.AnswerReady(call_id, f"answer of {agent.name}"))
             case orders.ApplyAnswer(call_id, sdp):
-                if peer and peer.remote is None:
+                if peer and peer.remote and "renewed" in sdp:
+                    self._renewed(agent, call_id)
+                elif peer and peer.remote is None:
                     peer.remote = sdp.split()[-1]
                     self._later(self.random.uniform(0.005, 0.03), lambda: self._connect(agent, call_id))
-            case orders.AnswerReoffer(call_id):
-                self._happen(agent, orders.ReofferAnswered(call_id, "answer"))
+            case orders.AnswerReoffer(call_id, sdp):
+                self._happen(agent, orders.ReofferAnswered(call_id, sdp.replace("offer", "answer")))
+            case orders.Renew(call_id):
+                self._happen(agent, orders.ReofferReady(call_id, "offer renewed"))
             case orders.SetHold(call_id, _, _, offerer):
                 if offerer:
                     self._happen(agent, orders.ReofferReady(call_id, "offer"))
@@ -331,6 +342,19 @@ class World:
             if not peer.heard:
                 peer.heard = True
                 self._happen(end, orders.AudioUp(call_id))
+
+    def _renewed(self, agent: Agent, call_id: str) -> None:
+        other = self._other(agent, call_id)
+        for end in (agent, other):
+            if end is not None and end.alive:
+                end.peers[call_id].silent = False
+                self._happen(end, orders.PathBack(call_id))
+
+    def _miss_path(self, agent: Agent, call_id: str) -> None:
+        peer = agent.peers.get(call_id)
+        if peer and peer.silent and agent.alive:
+            self._happen(agent, orders.PathLost(call_id))
+            self._later(3.0, lambda: self._miss_path(agent, call_id))
 
     def _close(self, agent: Agent, call_id: str) -> None:
         other = self._other(agent, call_id)

@@ -1,0 +1,150 @@
+"""A path that is lost is made anew under the same call: what is said before, meanwhile and after."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from aioice.ice import StunProtocol
+
+from media import peer
+from media.orders import (
+    AudioUp,
+    Close,
+    Closed,
+    Failed,
+    MediaLost,
+    Mute,
+    PathBack,
+    PathLost,
+    Renew,
+    SetHold,
+)
+from node import CallState
+from tests.e2e.media_pair import A_TONE, B_TONE, Make, carry_reoffer, hears, open_stations, pair
+from tests.e2e.people import People, connect, until
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+async def stations() -> AsyncIterator[Make]:
+    async with open_stations() as make:
+        yield make
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let no socket that has sent a packet so far send another one."""
+    send: Callable[[StunProtocol, bytes, tuple[str, int]], Awaitable[None]] = StunProtocol.send_data
+    seen: set[StunProtocol] = set()
+    dead: set[StunProtocol] = set()
+
+    async def send_data(self: StunProtocol, data: bytes, addr: tuple[str, int]) -> None:
+        seen.add(self)
+        if self not in dead:
+            await send(self, data, addr)
+
+    monkeypatch.setattr(StunProtocol, "send_data", send_data)
+    monkeypatch.setattr(peer, "WARN_SECONDS", 0.3)
+    monkeypatch.setattr(peer, "WATCH_SECONDS", 0.05)
+    return lambda: dead.update(seen)
+
+
+async def test_a_lost_path_is_made_anew(stations: Make, cut: Callable[[], None]) -> None:
+    a, b, at_a, at_b = await pair(stations)
+    cut()
+    await a.news(PathLost, "ab", 2)
+    await b.news(PathLost, "ab")
+    a.engine.carry_out(Renew("ab"))
+    await carry_reoffer(a, b, "ab", 1)
+    for station in (a, b):
+        await station.news(PathBack, "ab")
+    await hears(at_a, only=B_TONE, others=(A_TONE,))
+    await hears(at_b, only=A_TONE, others=(B_TONE,))
+    for station in (a, b):
+        assert len(station.told(AudioUp, "ab")) == 1
+        assert not station.told(Failed, "ab")
+        assert not station.told(MediaLost, "ab")
+    cut()  # and once more, this time with an offer that never gets anywhere before
+    await a.news(PathLost, "ab", len(a.told(PathLost, "ab")) + 1)
+    a.engine.carry_out(Renew("ab"))
+    a.engine.carry_out(Renew("ab"))
+    await carry_reoffer(a, b, "ab", 3)
+    await hears(at_a, only=B_TONE, others=(A_TONE,))
+    await hears(at_b, only=A_TONE, others=(B_TONE,))
+
+
+async def test_mute_and_hold_outlive_the_path(stations: Make, cut: Callable[[], None]) -> None:
+    a, b, at_a, at_b = await pair(stations)
+    a.engine.carry_out(Mute("ab", outgoing=True, incoming=False))
+    await hears(at_b, only=None, others=())
+    cut()
+    await a.news(PathLost, "ab")
+    a.engine.carry_out(Renew("ab"))
+    await carry_reoffer(a, b, "ab", 1)
+    await hears(at_a, only=B_TONE, others=())
+    await hears(at_b, only=None, others=())
+    a.engine.carry_out(Mute("ab", outgoing=False, incoming=False))
+    await hears(at_b, only=A_TONE, others=())
+    for station, local in ((a, True), (b, False)):
+        station.engine.carry_out(SetHold("ab", local=local, remote=not local, offerer=local))
+    await carry_reoffer(a, b, "ab", 2)
+    await hears(at_a, only=None, others=())
+    cut()
+    a.engine.carry_out(Renew("ab"))
+    await carry_reoffer(a, b, "ab", 3)
+    await a.news(PathBack, "ab", 2)
+    for station in (a, b):
+        station.engine.carry_out(SetHold("ab", local=False, remote=False, offerer=station is a))
+    await carry_reoffer(a, b, "ab", 4)
+    await hears(at_a, only=B_TONE, others=())
+    await hears(at_b, only=A_TONE, others=())
+
+
+async def test_a_path_that_comes_back_by_itself_is_told(
+    stations: Make, monkeypatch: pytest.MonkeyPatch, cut: Callable[[], None]
+) -> None:
+    a, _, at_a, _ = await pair(stations)
+    with monkeypatch.context() as away:
+
+        async def send_data(self: StunProtocol, data: bytes, addr: tuple[str, int]) -> None:
+            pass
+
+        away.setattr(StunProtocol, "send_data", send_data)
+        await a.news(PathLost, "ab")
+    await a.news(PathBack, "ab")
+    await hears(at_a, only=B_TONE, others=())
+
+
+@pytest.mark.parametrize("stage", ["offered", "answered", "renewed"])
+async def test_closing_while_a_path_is_renewed_leaves_nothing(
+    stations: Make, cut: Callable[[], None], stage: str
+) -> None:
+    a, b, _, _ = await pair(stations)
+    cut()
+    await a.news(PathLost, "ab")
+    a.engine.carry_out(Renew("ab"))
+    if stage != "offered":
+        await carry_reoffer(a, b, "ab", 1)
+    if stage == "renewed":
+        await a.news(PathBack, "ab")
+    for station in (a, b):
+        station.engine.carry_out(Close("ab"))
+        await station.news(Closed, "ab")
+    for station in (a, b):
+        await station.engine.close()
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+@pytest.mark.parametrize("leaves", ["caller", "callee"])
+async def test_a_call_through_the_hub_goes_on_over_a_new_path(
+    people: People, cut: Callable[[], None], leaves: str
+) -> None:
+    alice, bob = await people.join("alice"), await people.join("bob")
+    ours, theirs = await connect(alice, bob)
+    await asyncio.gather(alice.hears("bob"), bob.hears("alice"))
+    cut()
+    await asyncio.gather(alice.hears("bob"), bob.hears("alice"))
+    assert (ours.state, theirs.state) == (CallState.CONNECTED, CallState.CONNECTED)
+    await (ours if leaves == "caller" else theirs).hang_up()
+    await asyncio.gather(until(ours, CallState.DISCONNECTED), until(theirs, CallState.DISCONNECTED))
