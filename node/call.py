@@ -151,6 +151,7 @@ class Call(Events):
         "is_incoming_audio_muted_changed",
         "is_speaking_changed",
         "speaking_while_muted_changed",
+        "is_reconnecting_changed",
         "dtmf_received",
         "remote_participants_updated",
     )
@@ -219,6 +220,11 @@ class Call(Events):
         else:
             state = "Connecting" if not session.up else "Hold" if session.remote_hold else "Connected"
         return [RemoteParticipant(caller_info(session.remote), state, session.remote_speaking)]
+
+    @property
+    def is_reconnecting(self) -> bool:
+        """Return whether no sound has come for 3 s, although nobody holds; another path is looked for."""
+        return self._session.path_lost
 
     @property
     def is_speaking_while_muted(self) -> bool:
@@ -332,6 +338,7 @@ class Call(Events):
         self._notify(before.remote_speaking != session.remote_speaking, "is_speaking_changed")
         while_muted = before.speaking_while_muted != session.speaking_while_muted
         self._notify(while_muted, "speaking_while_muted_changed")
+        self._notify(before.path_lost != session.path_lost, "is_reconnecting_changed")
         if before.remote != session.remote or old is CallState.NONE:
             self._emit("remote_participants_updated", Updated(added=tuple(self.remote_participants)))
         if old is not session.state:

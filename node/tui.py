@@ -16,6 +16,7 @@ from rich.text import Text
 
 from node.call import Call
 from node.commands.event import Event, other_end, plain
+from node.commands.quality import Quality
 from node.commands.softphone import Softphone
 from node.commands.stdin import has_keys
 from node.identity import CallerInfo
@@ -44,6 +45,8 @@ _STYLES = {
     "refused": "red",
     "transfer-failed": "red",
     "device": "yellow",
+    "no-sound": "red",
+    "sound-again": "green",
     "offline": "red",
 }
 _PROMPTS = {
@@ -53,6 +56,7 @@ _PROMPTS = {
     "i": ("microphone", "Microphone, or default"),
     "s": ("speaker", "Speaker, or default"),
 }
+_KEYPAD = frozenset("0123456789*#")
 _COMMANDS = {
     "a": "accept",
     "r": "reject",
@@ -80,6 +84,7 @@ class Screen:
         self._prompt: tuple[str, str] | None = None
         self._typed = ""
         self._levels: dict[str, float] = {}
+        self._quality: tuple[str, Quality] = ("", Quality())
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -114,6 +119,8 @@ class Screen:
                 self._edit(key)
             elif key.lower() in _PROMPTS:
                 self._prompt, self._typed = _PROMPTS[key.lower()], ""
+            elif self._phone is not None and key in _KEYPAD:
+                self._phone.obey(f"keys {key}")
             elif self._phone is not None and key.lower() in _COMMANDS:
                 self._phone.obey(_COMMANDS[key.lower()])
         self._refresh()
@@ -169,6 +176,8 @@ class Screen:
         state, colour = _STATES.get(call.state, (call.state.value, "default"))
         seconds = phone.seconds_connected(call)
         duration = "" if seconds is None else f"  {int(seconds) // 60:02}:{int(seconds) % 60:02}"
+        if call.is_reconnecting:
+            state, colour = "no sound, reconnecting …", "red"
         muted = "  muted" if call.is_muted else ""
         return _line(f"● {_who(other_end(call))}", f"{state}{muted}{duration}", f"{style} {colour}")
 
@@ -187,7 +196,14 @@ class Screen:
             shown = max(level, self._levels.get(label, _FLOOR_DBFS) - _FALL_DB)
             self._levels[label] = shown
             grid.add_row(Text(label, overflow="ellipsis"), _meter(shown), _decibels(shown))
-        return [grid]
+        if self._quality[0] != call.id:
+            self._quality = (call.id, Quality())
+        rows: list[RenderableType] = [grid]
+        if call.is_speaking_while_muted:
+            rows.append(Text("You are muted: nobody hears you (m).", style="bold red"))
+        if quality := self._quality[1].line(stats, time.monotonic()):
+            rows.append(Text(quality, style="dim"))
+        return rows
 
 
 def _meter(level: float) -> Text:
@@ -223,7 +239,7 @@ def _hints(phone: Softphone) -> list[tuple[str, str]]:
             hints += [("o", "resume" if call.state is CallState.LOCAL_HOLD else "hold")]
             hints += [("t", "transfer"), ("v", "voicemail")]
             hints += [("c", "connect")] if len(phone.calls) == 2 else [("d", "dial")]
-            hints += [("i", "microphone"), ("s", "speaker")]
+            hints += [("0-9*#", "keypad"), ("i", "microphone"), ("s", "speaker")]
     else:
         hints.append(("d", "dial"))
     return [*hints, ("q", "quit")]

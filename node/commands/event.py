@@ -11,7 +11,7 @@ from signaling.reasons import Reason
 
 EventName = Literal[
     "listening", "mailbox", "incoming", "missed", "declined", "calling", "ringing", "connected", "ended",
-    "held", "held-by-other", "resumed", "muted", "unmuted",
+    "held", "held-by-other", "resumed", "muted", "unmuted", "key", "no-sound", "sound-again",
     "transferring", "transfer-progress", "transferred", "transfer-failed", "moving",
     "device", "refused", "offline",
 ]  # fmt: skip

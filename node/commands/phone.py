@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import msgspec
 from media.audio import Sink, Source
 from media.processing import AudioProcessing
 from media.sink import FileSink, TeeSink
-from media.source import FileSource
+from media.source import FileSource, comfort_tone, music_on_hold
+from media.tones import check_country
 from node.admin import unreachable
 from node.call import AudioOptions
 from node.client import CallClient, CallClientOptions
@@ -33,20 +35,23 @@ _HELP = """
 \b
 On a terminal, single keys: a accept, r reject, h hang up, m mute, o hold or
 resume, t transfer to someone, v transfer to someone's voicemail, d call
-someone else meanwhile, c connect the two calls and leave, i change the
-microphone, s change the speaker, q quit.
+someone else meanwhile, c connect the two calls and leave, 0-9 * # keypad,
+i change the microphone, s change the speaker, q quit.
 
 \b
 Otherwise one line per event on standard output, and commands as lines on
 standard input: accept, reject, hangup, mute, hold, transfer NAME, voicemail
-NAME, dial NAME, transfer-to-call, microphone NAME, speaker NAME (part of a
-name, or default), quit.
+NAME, dial NAME, transfer-to-call, keys DIGITS, microphone NAME, speaker NAME
+(part of a name, or default), quit.
 
 \b
 Exit codes: 0 the call took place and ended normally, 1 error, 2 wrong usage,
 3 declined or busy, 4 no answer or offline, 5 network or sound failure,
 6 token missing, invalid or expired.
 """
+
+
+_HOLD_AUDIO = {"tone": comfort_tone, "music": music_on_hold, "silence": None}
 
 
 class Sound:
@@ -121,6 +126,21 @@ def phone_options(command: Command) -> Command:
         default=None,
         help="Default: on, unless the speaker is a headphone.",
     )
+    @click.option(
+        "--tones",
+        default="us",
+        show_default=True,
+        envvar="CALLNODE_TONES",
+        metavar="COUNTRY",
+        help="Whose ringback, busy and waiting tones to hear, such as de. [env: CALLNODE_TONES]",
+    )
+    @click.option(
+        "--hold-audio",
+        type=click.Choice(list(_HOLD_AUDIO)),
+        default="tone",
+        show_default=True,
+        help="What the other end hears while it is held.",
+    )
     @click.option("--denoise", is_flag=True, help="Take off keyboards and fans too; needs callnode[denoise].")
     @click.option(
         "--play",
@@ -146,6 +166,8 @@ def phone_options(command: Command) -> Command:
         speaker: str | None,
         ring_speaker: str | None,
         echo_cancellation: bool | None,
+        tones: str,
+        hold_audio: str,
         denoise: bool,
         play: Path | None,
         loop: bool,
@@ -159,11 +181,15 @@ def phone_options(command: Command) -> Command:
         if loop and options["hang_up_after_play"]:
             raise click.UsageError("Choose one of --loop and --hang-up-after-play.")
         try:
-            processing = AudioProcessing(echo_cancellation, strong_noise_suppression=denoise)
+            client = CallClientOptions(
+                audio_processing=AudioProcessing(echo_cancellation, strong_noise_suppression=denoise),
+                tones=check_country(tones),
+                hold_audio=_HOLD_AUDIO[hold_audio],
+            )
         except ValueError as error:
             raise CommandError(str(error)) from None
         sound = Sound(microphone, speaker, play, loop, record, ring_speaker)
-        return checked(*args, sound=sound, processing=processing, **options)
+        return checked(*args, sound=sound, client=client, **options)
 
     return wrapped
 
@@ -172,13 +198,12 @@ def phone_options(command: Command) -> Command:
 @click.argument("name")
 @phone_options
 def call(
-    name: str, access: Access, sound: Sound, processing: AudioProcessing, as_json: bool, **options: Any
+    name: str, access: Access, sound: Sound, client: CallClientOptions, as_json: bool, **options: Any
 ) -> None:
     """Call NAME: a short name such as alice, a phone number or a raw id.
 
     Example: callnode call alice
     """
-    client = CallClientOptions(hub=access.hub, audio_processing=processing)
     run(lambda stop: _phone(stop, access, client, sound, as_json, name, once=True, **options))
 
 
@@ -186,13 +211,12 @@ def call(
 @click.option("--auto-answer", is_flag=True, help="Answer by itself, one call at a time.")
 @click.option("--once", is_flag=True, help="Stop after the first call, with the exit code of that call.")
 @phone_options
-def listen(access: Access, sound: Sound, processing: AudioProcessing, as_json: bool, **options: Any) -> None:
+def listen(access: Access, sound: Sound, client: CallClientOptions, as_json: bool, **options: Any) -> None:
     """Be reachable: ring when someone calls, until told to stop.
 
     Example: callnode listen
     """
-    rings = sound.is_heard and not options["auto_answer"]
-    client = CallClientOptions(hub=access.hub, audio_processing=processing, rings=rings)
+    client = replace(client, rings=sound.is_heard and not options["auto_answer"])
     run(lambda stop: _phone(stop, access, client, sound, as_json, None, **options))
 
 
@@ -205,7 +229,7 @@ async def _phone(
     name: str | None,
     **options: Any,
 ) -> int:
-    async with CallClient(client_options) as client:
+    async with CallClient(replace(client_options, hub=access.hub)) as client:
         devices = await client.get_device_manager()
         sound.prepare(devices)
         try:

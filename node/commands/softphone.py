@@ -107,6 +107,7 @@ class Softphone:
             "dial": self._dial,
             "transfer": self._to_person,
             "voicemail": self._to_voicemail,
+            "keys": self._press,
             "microphone": self._use_microphone,
             "speaker": self._use_speaker,
         }
@@ -179,6 +180,9 @@ class Softphone:
     async def _hold(self) -> None:
         call = self._current()
         await (call.resume() if call.state is CallState.LOCAL_HOLD else call.hold())
+
+    async def _press(self, keys: str) -> None:
+        await self._current().send_dtmf(keys.replace(" ", ""))
 
     async def _hold_all(self) -> None:
         for call in self.calls:
@@ -256,12 +260,20 @@ class Softphone:
         self.ringing = [incoming for incoming in self.ringing if incoming.id != call.id]
         call.on("state_changed", lambda event: self._moved(call, event))
         call.on("is_muted_changed", lambda _: self._muted(call))
+        call.on("dtmf_received", lambda event: self._tell(about("key", call, message=event.digit)))
+        call.on("is_reconnecting_changed", lambda _: self._reconnecting(call))
         call.feature(Features.TRANSFER).on("transfer_accepted", lambda event: self._moving(call, event))
         if call.direction == "Outgoing" and call.transferor_info is None:
             self._tell(about("calling", call))
 
     def _muted(self, call: Call) -> None:
         self._tell(about("muted" if call.is_muted else "unmuted", call))
+
+    def _reconnecting(self, call: Call) -> None:
+        if call.is_reconnecting:
+            self._tell(about("no-sound", call, message="looking for another way to it"))
+        elif call.state is not CallState.DISCONNECTED:
+            self._tell(about("sound-again", call))
 
     def _moving(self, call: Call, event: TransferAccepted) -> None:
         by = event.target_call.transferor_info

@@ -293,6 +293,12 @@ async def test_the_live_screen(town: Town) -> None:
         await alice.line("connected bob")
         for shown in ("connected", "you", "█", "dB", "hang up", "transfer"):
             await terminal.shows(shown)
+        await terminal.shows("round trip")
+        terminal.press("5#")
+        assert "5" in await alice.line("key bob")
+        assert "#" in await alice.line("key bob")
+        alice.type("keys 9")
+        await terminal.shows("key alice: 9")
         terminal.press("m")
         await terminal.shows("unmute")
         terminal.press("o")
