@@ -24,6 +24,7 @@ from node.devices import DeviceManager
 from node.errors import CallingError
 from node.identity import CallerInfo
 from node.session import CallState
+from node.settings import UserSettings
 from node.transfer import Transfer, TransferCallFeature, TransferState
 from signaling.identifiers import (
     CommunicationIdentifier,
@@ -33,6 +34,7 @@ from signaling.identifiers import (
     UnknownIdentifier,
 )
 from signaling.parts import CustomContext
+from signaling.settings import Group, Settings, ToGroup, ToPerson, ToVoicemail
 
 __all__ = [
     "AcceptCallOptions",
@@ -55,16 +57,22 @@ __all__ = [
     "CustomContext",
     "DeviceManager",
     "Features",
+    "Group",
     "IceServer",
     "IncomingCall",
     "MicrosoftTeamsUserIdentifier",
     "PhoneNumberIdentifier",
     "RemoteParticipant",
+    "Settings",
     "StartCallOptions",
+    "ToGroup",
+    "ToPerson",
+    "ToVoicemail",
     "Transfer",
     "TransferCallFeature",
     "TransferState",
     "UnknownIdentifier",
+    "UserSettings",
     "comfort_tone",
     "music_on_hold",
 ]

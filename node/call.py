@@ -45,9 +45,10 @@ class AudioOptions:
 
 @dataclass(frozen=True)
 class AcceptCallOptions:
-    """How to answer."""
+    """How to answer, and whether the other calls that are up are held meanwhile, as a person wants it."""
 
     audio_options: AudioOptions = AudioOptions()
+    hold_other_calls: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,12 @@ class IncomingCall(Events):
 
     async def accept(self, options: AcceptCallOptions | None = None) -> "Call":
         """Answer on this device and return the call; raises CallingError 400/41006 if it no longer rings."""
-        audio = (options or AcceptCallOptions()).audio_options
+        options = options or AcceptCallOptions()
+        audio = options.audio_options
         self._check(41006, "accepted")
         self._agent._attach(self.id, audio)
         self._ringing = False
-        self._agent._runtime.give(Accept(self.id, audio.muted))
+        self._agent._runtime.give(Accept(self.id, audio.muted, options.hold_other_calls))
         return self._agent._calls[self.id]
 
     async def reject(self) -> None:

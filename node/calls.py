@@ -60,6 +60,12 @@ class Calls:
         self.send(wire.CallHold(call.id, on))
         self.rehold(replace(call, local_hold=on))
 
+    def hold_all(self) -> None:
+        """Hold every call that is up."""
+        for call in list(self.all.values()):
+            if call.live and call.up and not call.local_hold:
+                self.hold(call, on=True)
+
     def rehold(self, call: Session) -> None:
         """Carry out a change of hold; an offerer makes one re-offer at a time."""
         call = replace(call, state=call.talking if call.up else call.state)

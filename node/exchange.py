@@ -26,10 +26,11 @@ class Dial(Struct, frozen=True):
 
 
 class Accept(Struct, frozen=True):
-    """Answer a ringing call."""
+    """Answer a ringing call; with `hold_others` those that this end talks in are held (call waiting)."""
 
     call_id: str
     muted: bool = False
+    hold_others: bool = False
 
 
 class Reject(Struct, frozen=True):

@@ -86,8 +86,10 @@ class Phone:
                     )
                 )
                 calls.do(orders.MakeOffer(call_id))
-            case Accept(call_id, muted):
+            case Accept(call_id, muted, hold_others):
                 if rings := self.ringing.pop(call_id, None):
+                    if hold_others:
+                        calls.hold_all()
                     self._pick_up(replace(rings, muted=muted), now)
             case Reject(call_id):
                 if call_id in self.ringing:

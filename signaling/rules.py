@@ -19,9 +19,9 @@ def _of_persons(user: User, settings: Settings, directory: Directory) -> str | N
     for name in (*named, *(settings.group.members if settings.group else ())):
         person = directory.find(name)
         if person is None:
-            return f"there is no user {name}"
+            return f"there is no user {name} on this hub; check the name or number"
         if person.raw_id == user.raw_id:
-            return "your calls cannot be sent on to yourself; name somebody else"
+            return "your calls cannot go on to yourself; name somebody else"
     return None
 
 
@@ -41,7 +41,7 @@ def _of_foreign_groups(settings: Settings, directory: Directory) -> str | None:
         if isinstance(to, ToGroup) and to.identifier is not None:
             owner = directory.find(to.identifier)
             if owner is None or owner.settings.group is None:
-                return f"there is no call group of {to.identifier}"
+                return f"there is no call group of {to.identifier}: nobody is in it yet"
     return None
 
 

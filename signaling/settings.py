@@ -76,7 +76,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.forwarding is not None and self.simultaneous is not None:
             raise ValueError("calls are forwarded at once or ring along elsewhere; leave one of the two out")
         if self.group is None and ToGroup() in self.destinations:
-            raise ValueError("a rule leads to your call group, but `group` is not given")
+            raise ValueError("a rule leads to your call group, but nobody is in it; name its members")
 
     @property
     def destinations(self) -> tuple[Destination, ...]:

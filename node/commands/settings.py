@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from node.admin import request
 from node.commands.options import Access, json_option, user_options
 from node.commands.process import OK, CommandError, run
-from signaling.settings import Destination, Group, Settings, ToGroup, ToPerson, ToVoicemail
+from signaling.routing import RING_SECONDS
+from signaling.settings import MAX_MEMBERS, Destination, Group, Settings, ToGroup, ToPerson, ToVoicemail
 
 Word = Literal["none", "unanswered"]
 Choice = Destination | Word
@@ -33,6 +34,8 @@ class _DestinationType(click.ParamType[Choice]):
         for word in self._words:
             if text == word:
                 return word
+        if not text.strip():
+            self.fail("Name somebody, or say none.", param, ctx)
         kind, _, owner = text.partition(":")
         if kind == "group":
             return ToGroup(owner or None)
@@ -149,6 +152,8 @@ def _group(now: Group | None, group: str = "", group_order: str = "", group_dela
     members = tuple(name.strip() for name in group.split(",")) if group else now.members if now else ()
     if not members:
         raise CommandError("You have no call group yet: name who is in it, such as --group bob,carol.")
+    if len(members) > MAX_MEMBERS:
+        raise CommandError(f"A call group has at most {MAX_MEMBERS} members; name fewer.")
     changes: dict[str, Any] = {"members": members}
     if group_order:
         changes["order"] = group_order.replace("-", "_")
@@ -161,25 +166,31 @@ def _shown(now: Settings) -> Iterator[tuple[str, str]]:
     """Return a line for each rule: its name, and what it says."""
     if now.forwarding is not None:
         yield "every call", f"goes to {_named(now.forwarding)} at once"
+        if not isinstance(now.forwarding, ToGroup):
+            yield "", "All else waits until you say --forward none."
     if now.simultaneous is not None:
         yield "also rings", _named(now.simultaneous)
-    if now.do_not_disturb:
-        yield "do not disturb", "no call rings here"
-    yield "unanswered", f"{_rule(now.unanswered)} after {now.unanswered_delay} s"
+    seconds = RING_SECONDS if now.unanswered is None else now.unanswered_delay
+    yield "unanswered", f"{_rule(now.unanswered)} after {seconds:.0f} s"
     yield "declined", _rule(now.declined)
     yield "busy", _rule(now.busy)
-    if now.do_not_disturb or now.do_not_disturb_to != "unanswered":
-        to = now.do_not_disturb_to
-        yield "not disturbed", "as unanswered, at once" if to == "unanswered" else _rule(to)
-    if not now.call_waiting:
-        yield "call waiting", "off: a call makes you busy"
+    to = now.do_not_disturb_to
+    elsewhere = "as unanswered, at once" if to == "unanswered" else _rule(to)
+    if now.do_not_disturb:
+        yield "do not disturb", f"on: no call rings here; {elsewhere}"
+    else:
+        yield "do not disturb", "off" if to == "unanswered" else f"off; when on, {elsewhere}"
+    yield (
+        "call waiting",
+        "on: further calls ring while you have one" if now.call_waiting else "off: a call makes you busy",
+    )
     if now.group is not None:
         how = "one after the other" if now.group.order == "in_order" else "together"
         yield "your group", f"{', '.join(now.group.members)}: {how}, {now.group.delay} s"
 
 
 def _rule(to: Destination | None) -> str:
-    return "ends" if to is None else f"goes to {_named(to)}"
+    return "the call ends" if to is None else f"the call goes to {_named(to)}"
 
 
 def _named(to: Destination) -> str:

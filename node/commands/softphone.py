@@ -158,7 +158,6 @@ class Softphone:
     async def _accept(self) -> None:
         incoming = self._first_ringing()
         audio = self._say_and_hear()
-        await self._hold_all()
         await incoming.accept(AcceptCallOptions(audio))
 
     async def _reject(self) -> None:

@@ -57,7 +57,7 @@ class Deposit:
     async def run(self, incoming: IncomingCall) -> bool:
         """Answer, and follow the script to its end; return whether the message is ready to be filed."""
         audio = AudioOptions(source=SilenceSource(), sink=self)
-        call = await incoming.accept(AcceptCallOptions(audio))
+        call = await incoming.accept(AcceptCallOptions(audio, hold_other_calls=False))
         call.on("state_changed", self._state_changed)
         call.feature(Features.TRANSFER).on("transfer_requested", _refuse)
         while True:

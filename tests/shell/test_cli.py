@@ -122,7 +122,8 @@ async def test_settings(client: Client, tmp_path: Path) -> None:
     now = json.loads(changed.out)
     assert (now["unanswered"], now["unanswered_delay"]) == ({"kind": "person", "identifier": "bob"}, 30)
     shown = await result("settings", "--unanswered", "none", "--forward", "voicemail", token=token)
-    assert "goes to voicemail at once" in shown.out and "unanswered      ends after 30 s" in shown.out
+    assert "goes to voicemail at once" in shown.out and "the call ends after 60 s" in shown.out
+    assert "All else waits" in shown.out
     assert "nobody" in one_line(await result("settings", "--forward", "nobody", token=token), 1)
     shown = await result("settings", "--forward", "none", token=token)
     assert "at once" not in shown.out
@@ -148,25 +149,32 @@ async def test_settings_of_every_kind(client: Client) -> None:
     assert "bob, carol: one after the other, 10 s" in shown
     shown = await changed("--also-ring", "bob", "--call-waiting", "on", "--dnd", "on")
     assert "also rings      bob" in shown and "at once" in shown and "every call" not in shown
-    assert "do not disturb  no call rings here" in shown and "call waiting" not in shown
+    assert "do not disturb  on: no call rings here; as unanswered, at once" in shown
+    assert "call waiting    on" in shown
     shown = await changed("--dnd-to", "bob", "--declined", "voicemail", "--busy", "carol")
-    for line in ("not disturbed   goes to bob", "declined        goes to voicemail", "goes to carol"):
+    for line in (
+        "rings here; the call goes to bob",
+        "declined        the call goes to voicemail",
+        "to carol",
+    ):
         assert line in shown
     shown = await changed("--dnd", "off", "--dnd-to", "unanswered", "--also-ring", "none", "--group", "none")
-    assert not any(word in shown for word in ("disturb", "also rings", "your group"))
+    assert "do not disturb  off" in shown
+    assert not any(word in shown for word in ("when on", "also rings", "your group"))
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (["--group-order", "in-order"], "--group bob,carol"),
-        (["--forward", "group"], "`group` is not given"),
+        (["--forward", "group"], "nobody is in it"),
         (["--also-ring", "voicemail"], "simultaneous"),
         (["--forward", "alice"], "yourself"),
+        (["--forward", "+4930123"], "no user +4930123 on this hub"),
         (["--forward", "bob", "--also-ring", "bob"], "leave one"),
         (["--unanswered", "group:bob"], "no call group of bob"),
         (["--group", "a,b,c,d,e,f", "--group-order", "in-order"], "at most 5"),
-        (["--group", ",".join(f"u{n}" for n in range(26))], "group.members"),
+        (["--group", ",".join(f"u{n}" for n in range(26))], "at most 25"),
     ],
 )
 async def test_settings_that_do_not_fit(client: Client, options: list[str], says: str) -> None:

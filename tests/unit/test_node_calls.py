@@ -136,6 +136,17 @@ def test_what_replaces_a_call_is_muted_with_it(talking: Desk) -> None:
     assert talking.call("c1").muted and not talking.call("n1").muted
 
 
+def test_a_second_call_that_is_accepted_holds_the_first(desk: Desk) -> None:
+    desk.outgoing("c1")
+    desk.outgoing("c2")
+    desk.give(Hold("c2", True))
+    desk.give(Dial("c3", "bob"))
+    desk.hub(CallIncoming("c4", ANN, "offer"))
+    out = desk.give(Accept("c4", hold_others=True))
+    assert sent(out) == [CallHold("c1", True)]
+    assert states(out) == [("c1", CallState.LOCAL_HOLD), ("c4", CallState.CONNECTING)]
+
+
 # --- lost sound
 
 

@@ -161,7 +161,7 @@ def test_an_incoming_call_rings_and_is_answered(desk: Desk) -> None:
     assert (call.caller, call.transferor, call.forwarded_from, call.mailbox) == (ANN, CAT, BOB, BOB)
     assert (call.state, call.custom_context) == (CallState.RINGING, CustomContext("hello"))
     assert desk.hub(incoming) == [], "rings once"
-    out = desk.give(Accept("c1", muted=True))
+    out = desk.give(Accept("c1", muted=True, hold_others=True))
     assert states(out) == [("c1", CallState.CONNECTING)]
     assert ordered(out) == [orders.Mute("c1", True, False), MakeAnswer("c1", "offer")]
     assert desk.hub(incoming) == desk.give(Accept("c1")) == [], "answered once"

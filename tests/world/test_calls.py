@@ -348,6 +348,7 @@ def test_hanging_up_before_the_other_end_is_back(world: World) -> None:
     assert world.agents["ann"].reasons()["c1"] == world.agents["bob"].reasons()["c1"] == HUNG_UP
 
 
+
 @pytest.mark.parametrize("silent", [("ann",), ("bob",), ("ann", "bob")])
 def test_a_lost_path_is_made_anew(world: World, silent: tuple[str, ...]) -> None:
     world.call("ann", "bob", "c1")
@@ -375,3 +376,32 @@ def test_a_network_that_is_away_for_a_while_ends_no_call(world: World, away: str
     world.do("bob", HangUp("c1"))
     world.run(1)
     world.quiet()
+
+
+def test_a_call_that_waits_is_accepted_and_the_first_is_held(world: World) -> None:
+    world.call("ann", "bob", "c1")
+    world.do("cat", Dial("c2", "bob"))
+    world.run(1)
+    assert world.talking("ann", "bob") == "c1", "while it rings nothing changes"
+    world.do("bob", Accept("c2", hold_others=True))
+    world.run(1)
+    assert world.talking("cat", "bob") == "c2" and world.talking("ann", "bob") is None
+    assert world.agents["ann"].states("c1")[-1] is CallState.REMOTE_HOLD
+    world.do("cat", HangUp("c2"))
+    world.run(1)
+    assert world.agents["bob"].states("c1")[-1] is CallState.LOCAL_HOLD, "bob decides when to go on"
+    world.do("bob", Hold("c1", False))
+    world.run(1)
+    assert world.talking("ann", "bob") == "c1"
+
+
+def test_a_call_that_waits_no_more_leaves_the_first_as_it_is(world: World) -> None:
+    world.call("ann", "bob", "c1")
+    world.do("cat", Dial("c2", "bob"))
+    world.run(1)
+    world.do("cat", HangUp("c2"))
+    world.run(1)
+    world.do("bob", Accept("c2", hold_others=True))
+    world.run(1)
+    assert world.talking("ann", "bob") == "c1" and list(world.agents["bob"].phone.calls) == ["c1"]
+
