@@ -77,7 +77,7 @@ class Calls:
 
     def renegotiated(self, call: Session) -> None:
         """Take note that a re-offer was answered, and carry out what was waiting for it."""
-        again = call.renew_due and call.path_lost
+        again = call.renew_due
         call = replace(call, renegotiating=False, renew_due=False, reoffer="", deadline=None)
         if again:
             self.put(call, quiet=True)

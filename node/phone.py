@@ -219,11 +219,11 @@ class Phone:
                 calls.put(replace(call, speaking_while_muted=on))
             case orders.PathLost():
                 calls.put(replace(call, path_lost=True))
-                if self._linked:
+                if self._linked and not call.renegotiating:
                     calls.renew(call.id)
             case orders.PathBack():
                 deadline = None if call.lost else call.deadline
-                calls.put(replace(call, path_lost=False, lost=False, deadline=deadline))
+                calls.put(replace(call, path_lost=False, renew_due=False, lost=False, deadline=deadline))
             case orders.MediaLost():
                 calls.put(replace(call, lost=True, deadline=None), quiet=True)
             case orders.Failed():

@@ -295,7 +295,11 @@ def test_the_caller_makes_a_lost_path_anew(desk: Desk) -> None:
     assert desk.call().path_lost
     assert sent(desk.media(ReofferReady("c1", "new"))) == [CallUpdate("c1", "offer", "new")]
     assert ordered(desk.media(PathLost("c1"))) == [], "one re-offer at a time"
+    desk.give(Linked(False))
+    assert ordered(desk.give(Linked(True))) == []
+    # What was offered before the outage may name addresses that are no more.
     assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new"), Renew("c1")]
+    assert ordered(desk.hub(CallRenew("c1"))) == []
     desk.media(PathBack("c1"))
     assert not desk.call().path_lost
     assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new")]
@@ -324,7 +328,7 @@ def test_the_caller_is_asked_for_a_new_path(desk: Desk) -> None:
     desk.outgoing()
     assert ordered(desk.hub(CallRenew("c1"))) == [Renew("c1")]
     assert ordered(desk.hub(CallRenew("c1"))) == []
-    assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new")]
+    assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new"), Renew("c1")]
 
 
 def test_a_new_path_is_asked_for_when_the_hub_is_back(desk: Desk) -> None:

@@ -240,15 +240,17 @@ def test_a_new_path_is_asked_for_when_the_hub_is_back(desk: Desk) -> None:
     assert (ordered(out), sent(out)) == ([orders.Renew("c1")], [CallRenew("c2")])
 
 
-def test_a_lost_path_is_told_and_made_anew_when_asked_for(desk: Desk) -> None:
+def test_a_lost_path_is_told_and_made_anew(desk: Desk) -> None:
     assert desk.hub(CallRenew("c1")) == []
     desk.outgoing()
-    assert ordered(desk.hub(CallRenew("c1"))) == [orders.Renew("c1")]
-    (news,) = desk.media(PathLost("c1"))
-    assert isinstance(news, CallNews) and news.call.path_lost
+    out = desk.media(PathLost("c1"))
+    assert isinstance(out[0], CallNews) and out[0].call.path_lost
+    assert ordered(out) == [orders.Renew("c1")]
     desk.media(MediaLost("c1"))
     (news,) = desk.media(orders.PathBack("c1"))
     assert isinstance(news, CallNews) and not news.call.path_lost and not news.call.lost
+    desk.hub(CallUpdate("c1", "answer", "sdp"))
+    assert ordered(desk.hub(CallRenew("c1"))) == [orders.Renew("c1")]
 
 
 def test_closed_by_itself_is_no_end(talking: Desk) -> None:

@@ -348,7 +348,6 @@ def test_hanging_up_before_the_other_end_is_back(world: World) -> None:
     assert world.agents["ann"].reasons()["c1"] == world.agents["bob"].reasons()["c1"] == HUNG_UP
 
 
-
 @pytest.mark.parametrize("silent", [("ann",), ("bob",), ("ann", "bob")])
 def test_a_lost_path_is_made_anew(world: World, silent: tuple[str, ...]) -> None:
     world.call("ann", "bob", "c1")
@@ -404,4 +403,3 @@ def test_a_call_that_waits_no_more_leaves_the_first_as_it_is(world: World) -> No
     world.do("bob", Accept("c2", hold_others=True))
     world.run(1)
     assert world.talking("ann", "bob") == "c1" and list(world.agents["bob"].phone.calls) == ["c1"]
-
