@@ -79,10 +79,6 @@ class RtpTransport:
         dtls = self._dtls
         return dtls._state is State.CONNECTED and self._send(dtls._tx_srtp.protect_rtcp(packet))
 
-    @property
-    def _dtls(self) -> RTCDtlsTransport:
-        return self._transceiver.receiver.transport
-
     def _send(self, data: bytes) -> bool:
         pair = self._dtls.transport._connection._nominated.get(1)
         if pair is None:
@@ -98,6 +94,7 @@ class RtpTransport:
         return True
 
     def _hook(self) -> None:
+        self._dtls: RTCDtlsTransport = self._transceiver.receiver.transport  # another if it is bundled
         connection = self._dtls.transport._connection
         if connection is not self._hooked:
             self._hooked, self._queued = connection, connection.data_received

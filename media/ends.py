@@ -151,7 +151,10 @@ class Ends:
                 source = None
             else:
                 frame = self.outgoing.apply(read)
-        self._here.hear(frame)
+        if self.muted:
+            self._here.hear(frame)
+        else:
+            self._here.rest()
         talks = self.muted and not self.held and self._here.speaking
         if talks is not self._told:
             self._told = talks

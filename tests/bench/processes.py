@@ -35,13 +35,15 @@ class Peer:
         self._process = process
 
     async def ask(self, do: str, **arguments: object) -> dict[str, Any]:
-        """Return the answer to a command; raises RuntimeError when it fails there."""
+        """Return the answer to a command; raises RuntimeError when it fails there, TimeoutError."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
-        async with asyncio.timeout(DEADLINE):
-            answer: dict[str, Any] = json.loads(
-                await self._process.stdout.readline() or b'{"error": "it died"}'
-            )
+        try:
+            async with asyncio.timeout(DEADLINE):
+                line = await self._process.stdout.readline() or b'{"error": "it died"}'
+        except TimeoutError:
+            raise TimeoutError(f"{self.kind}: {do}: no answer within {DEADLINE:.0f} s") from None
+        answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise RuntimeError(f"{self.kind}: {do}: {answer['error']}")
         return answer
