@@ -56,14 +56,24 @@ class Person:
         return await incoming.accept(AcceptCallOptions(self.audio()))
 
     async def hears(self, whom: str, seconds: float = 2.5) -> None:
-        """Assert that from now on this person hears another, and nobody else, at full level."""
+        """Assert that from now on this person hears another, and nobody else, at full level.
+
+        A machine that is busy otherwise may tear the sound: then it is listened to again, for a while.
+        """
+        patience = time.monotonic() + PATIENCE
+        while not await self._heard(whom, seconds, last=time.monotonic() > patience):
+            pass
+
+    async def _heard(self, whom: str, seconds: float, *, last: bool) -> bool:
         frames = await self.listen(time.monotonic(), seconds)
         heard = np.concatenate([frame for _, frame in frames])
         # In a thread: whoever listens must not keep the others from speaking.
         score = {n: await asyncio.to_thread(correlation, heard, said) for n, said in SENTENCES.items()}
-        assert score[whom] > 0.8, (self.name, whom, score)
+        off = abs(level_dbfs(heard) - level_dbfs(SENTENCES[whom]))
         assert all(value < 0.5 for name, value in score.items() if name != whom), (self.name, whom, score)
-        assert abs(level_dbfs(heard) - level_dbfs(SENTENCES[whom])) < 4
+        clear = score[whom] > 0.8 and off < 4
+        assert clear or not last, (self.name, whom, score, off)
+        return clear
 
     async def hears_nothing(self, seconds: float = 0.5) -> None:
         """Assert that, once what is on its way has come, frames come to this ear without any sound."""
