@@ -11,7 +11,7 @@ import numpy as np
 from media.audio import SAMPLE_RATE
 from media.tones import Samples, Tone, dtmf_tone, ring, tone
 from node.session import CallState, Session
-from signaling.reasons import BUSY, DECLINED, HUNG_UP, UNKNOWN_USER, Reason
+from signaling.reasons import BUSY, DECLINED, DO_NOT_DISTURB, HUNG_UP, UNKNOWN_USER, Reason
 
 MOMENT_SECONDS = 2.0
 KEY_DBFS = -30.0
@@ -145,4 +145,9 @@ class Ringer:
         return np.tile(turn, 1 + int(MOMENT_SECONDS * SAMPLE_RATE) // len(turn))
 
 
-_TONES: dict[Reason, Tone] = {BUSY: Tone.BUSY, DECLINED: Tone.BUSY, UNKNOWN_USER: Tone.INFORMATION}
+_TONES: dict[Reason, Tone] = {
+    BUSY: Tone.BUSY,
+    DO_NOT_DISTURB: Tone.BUSY,
+    DECLINED: Tone.BUSY,
+    UNKNOWN_USER: Tone.INFORMATION,
+}

@@ -13,6 +13,7 @@ from signaling.reasons import (
     BUSY,
     CANCELLED,
     DECLINED,
+    DO_NOT_DISTURB,
     HUNG_UP,
     MEDIA_LOST,
     NO_ANSWER,
@@ -108,6 +109,7 @@ def test_who_brings_a_sink_hears_nothing(house: House) -> None:
     [
         (BUSY, Tone.BUSY),
         (DECLINED, Tone.BUSY),
+        (DO_NOT_DISTURB, Tone.BUSY),
         (NO_ANSWER, Tone.CONGESTION),
         (MEDIA_LOST, Tone.CONGESTION),
         (UNKNOWN_USER, Tone.INFORMATION),

@@ -114,6 +114,9 @@ def test_random_guided_runs(seed: int) -> None:
             roll = rng.random()
             if roll < 0.01:
                 world.kill(agent.name)
+            elif roll > 0.998:
+                world.restart_hub()
+                world.run(7)
             elif roll < 0.03 and agent.linked:
                 world.cut(agent.name)
             elif not agent.linked and roll < 0.5:
