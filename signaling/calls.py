@@ -36,6 +36,9 @@ class Watcher(Protocol):
     def connected(self, call: Call, now: float) -> None:
         """Learn that both ends hear each other."""
 
+    def moved(self, call: Call, old: str, new: str) -> None:
+        """Learn that a leg went over from a lost session to a new one."""
+
     def ended(self, call: Call, reason: Reason, by: str | None, now: float) -> None:
         """Learn that a call is over, and which session ended it."""
 
@@ -120,7 +123,8 @@ class Calls:
 
         answerer = moved(call.answerer) if call.answerer else None
         heard = frozenset(new if each == old else each for each in call.heard)
-        self.keep(replace(call, caller=moved(call.caller), answerer=answerer, heard=heard))
+        call = self.keep(replace(call, caller=moved(call.caller), answerer=answerer, heard=heard))
+        self.watcher.moved(call, old, new)
         self._deliver(new, CallConnected(call.id))
 
     def hear(self, call: Call, session: str, now: float) -> None:

@@ -214,6 +214,17 @@ class Transfers:
         else:
             self._calls.end(old.id, REPLACED, now)
 
+    def moved(self, call: Call, old: str, new: str) -> None:
+        """Go on with the new session of a party; what was ordered of the lost one times out."""
+        for transfer in [t for t in self.all.values() if call.id in (t.request.call_id, t.target_call)]:
+            a, b = transfer.transferor, transfer.transferee
+            self.all[transfer.request.call_id] = replace(
+                transfer,
+                transferor=replace(a, session=new) if a.session == old else a,
+                transferee=replace(b, session=new) if b.session == old else b,
+                target_session=new if transfer.target_session == old else transfer.target_session,
+            )
+
     def ended(self, call: Call, reason: Reason, by: str | None, now: float) -> None:
         """React to the end of any of the three calls of a transfer."""
         for transfer in list(self.all.values()):

@@ -45,6 +45,9 @@ class Switchboard:
     def connected(self, call: Call, now: float) -> None:
         self.watched.append((call.id, "connected"))
 
+    def moved(self, call: Call, old: str, new: str) -> None:
+        self.watched.append((call.id, f"moved {old} to {new}"))
+
     def ended(self, call: Call, reason: Reason, by: str | None, now: float) -> None:
         self.watched.append((call.id, f"ended {reason.code}/{reason.sub_code} by {by}"))
         if call.id in self.ends:

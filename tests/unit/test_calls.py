@@ -187,6 +187,7 @@ def test_a_new_session_takes_the_leg_of_a_lost_one(x: Switchboard, lost: str) ->
     assert x.hear(lambda: x.calls.rebind(x.now(), lost, "new")) == [("new", CallConnected("c1"))]
     assert (x.now().leg(lost), x.now().leg("new") is not None) == (None, True)
     assert x.now().heard == frozenset({"new" if lost == "b" else "b"})
+    assert x.watched[-1] == ("c1", f"moved {lost} to new")
 
 
 def test_a_call_is_taken_on(x: Switchboard) -> None:

@@ -5,6 +5,7 @@ import pytest
 from signaling.hub import UserRemoved
 from signaling.messages import (
     CallAnswer,
+    CallAttach,
     CallEnd,
     CallEnded,
     CallHold,
@@ -685,3 +686,37 @@ def test_all_are_told_the_same_when_the_transferee_ends_the_new_call(
         board.say("cat", CallAnswer("n1", "sdp"))
     told = board.say("bob", CallEnd("n1", cause))
     assert told == [("cat", CallEnded("n1", reason)), ("ann", failed(reason))]
+
+
+# --- a lost session whose leg moves to a new one
+
+
+def attach(board: Board, who: str, call_id: str, *, remote: str, caller: bool) -> None:
+    """Let a user whose session is lost come back with another, and go on with the call."""
+    board.lose(who)
+    board.join(who, "again")
+    board.say("again", CallAttach(call_id, f"8:acs:{remote}", caller=caller))
+
+
+def test_b_comes_back_as_another_and_a_has_left(board: Board) -> None:
+    """What was ordered of the lost session is not done; B is not left in silence."""
+    board.say("ann", TransferRequest("t1", "c1", TO_CAT))
+    attach(board, "bob", "c1", remote="ann", caller=False)
+    board.say("ann", CallEnd("c1"))
+    told = board.wait(OFFER_SECONDS)
+    [recall] = [m for session, m in told if session == "again" and isinstance(m, CallOriginate)]
+    assert (recall.replaces, recall.target.name) == ("c1", "ann")
+
+
+def test_a_comes_back_as_another_and_leaves_the_transfer_going_on(board: Board) -> None:
+    board.say("ann", TransferRequest("t1", "c1", TO_CAT))
+    attach(board, "ann", "c1", remote="bob", caller=True)
+    assert board.say("again", CallEnd("c1")) == [("bob", CallHold("c1", True))]
+    assert board.state("c1") == "up"
+
+
+def test_c_comes_back_as_another_and_is_reached_there(consulting: Board) -> None:
+    consulting.say("ann", TransferRequest("t1", "c1", CallTarget("c2")))
+    attach(consulting, "cat", "c2", remote="ann", caller=False)
+    told = obey(consulting)
+    assert [session for session, m in told if isinstance(m, CallIncoming)] == ["again"]
