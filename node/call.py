@@ -10,7 +10,7 @@ from media.audio import Sink, Source
 from media.dtmf import parse_digits
 from media.stats import Stats
 from node.errors import CallingError
-from node.events import Events
+from node.events import Events, Handler
 from node.exchange import Accept, Dtmf, DtmfNews, HangUp, Hold, Input, Mute, Reject
 from node.identity import CallerInfo, caller_info
 from node.session import CallState, Session
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CallEndReason = Reason
 Item = TypeVar("Item")
+
+LEVEL_SECONDS = 0.1
 
 
 class Features:
@@ -71,6 +73,13 @@ class DtmfReceived(Struct, frozen=True):
 
     digit: str
     duration: float
+
+
+class LevelChanged(Struct, frozen=True):
+    """The event `level_changed` of a call: what was said and heard in the last 100 ms, in dBFS (RMS)."""
+
+    outgoing: float
+    incoming: float
 
 
 class CallEnded(Struct, frozen=True):
@@ -145,7 +154,10 @@ class IncomingCall(Events):
 
 
 class Call(Events):
-    """One call; its properties follow what happens, its events tell when."""
+    """One call; its properties follow what happens, its events tell when.
+
+    `level_changed` is told ten times a second, once there is a media path.
+    """
 
     EVENTS = (
         "state_changed",
@@ -155,6 +167,7 @@ class Call(Events):
         "speaking_while_muted_changed",
         "is_reconnecting_changed",
         "dtmf_received",
+        "level_changed",
         "remote_participants_updated",
     )
 
@@ -165,6 +178,7 @@ class Call(Events):
         self._session = session
         self._transfer = TransferCallFeature(self)
         self._changed = asyncio.Event()
+        self._meter: asyncio.Task[None] | None = None
 
     @property
     def id(self) -> str:
@@ -237,6 +251,12 @@ class Call(Events):
     def stats(self) -> Stats | None:
         """Return the figures of the media (W3C getStats names), None before and after there is any."""
         return self._agent._runtime.engine.stats(self.id)
+
+    def on(self, event: str, handler: Handler) -> None:
+        """Call a handler, plain or async, with every event of a name."""
+        super().on(event, handler)
+        if event == "level_changed" and (self._meter is None or self._meter.done()):
+            self._meter = self._tasks.spawn(self._tell_levels())
 
     def feature(self, feature: type[TransferCallFeature]) -> TransferCallFeature:
         """Return a feature of this call, such as `Features.TRANSFER`."""
@@ -345,6 +365,12 @@ class Call(Events):
             self._emit("remote_participants_updated", Updated(added=tuple(self.remote_participants)))
         if old is not session.state:
             self._emit("state_changed", StateChanged(old, session.state))
+
+    async def _tell_levels(self) -> None:
+        while self._handlers["level_changed"] and self.state is not CallState.DISCONNECTED:
+            if (stats := self.stats) is not None:
+                self._emit("level_changed", LevelChanged(stats.audio_level_out, stats.audio_level_in))
+            await asyncio.sleep(LEVEL_SECONDS)
 
     def _dtmf(self, news: DtmfNews) -> None:
         self._emit("dtmf_received", DtmfReceived(news.digit, news.duration))

@@ -1,5 +1,6 @@
 """Where an application starts (ACS CallClient)."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -68,8 +69,11 @@ class CallClient:
     ) -> CallAgent:
         """Connect as the user of a token; with `transfer_consent` it is asked before it is transferred.
 
-        Raises CallingError: 495/4507 for a token the hub does not accept, 410/3100 if it cannot be reached.
+        Raises CallingError: 495/4507 for a token the hub does not accept, 410/3100 if it cannot be reached;
+        and what `hold_audio` raises, which is tried.
         """
+        if self._options.hold_audio is not None:  # music is made at the first time, and not amid a call
+            (await asyncio.to_thread(self._options.hold_audio)).close()
         hub = self._options.hub or (await token_of(credential)).issuer
         if not hub.startswith(("http://", "https://")):
             message = "The token names no hub; give CallClientOptions(hub='http://…')."

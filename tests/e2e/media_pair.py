@@ -146,7 +146,7 @@ async def carry_reoffer(offerer: Station, other: Station, call_id: str, count: i
 
 
 def tone_dbfs(sound: NDArray[np.int16], hertz: float) -> float:
-    """Return the level of one frequency in dBFS, however its phase jumps: a tone that was stretched is one."""
+    """Return the level of one frequency in dBFS, also of a tone whose phase jumps: one that was stretched."""
     window = np.hanning(FRAME_SAMPLES) / np.mean(np.hanning(FRAME_SAMPLES))
     wave = window * np.exp(-2j * np.pi * hertz * np.arange(FRAME_SAMPLES) / SAMPLE_RATE)
     power = np.mean(np.abs(sound.reshape(-1, FRAME_SAMPLES) @ wave / FRAME_SAMPLES) ** 2)
