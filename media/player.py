@@ -29,10 +29,16 @@ class Player:
         self._linger = 0
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._played = asyncio.Event()
+        self._played.set()
 
     def play(self, samples: Samples, *, loop: bool = True) -> None:
         """Play int16 mono samples at 48 kHz from now on, over and over or once, instead of what plays."""
         self._source = NumpySource(samples, loop=loop)
+        if loop:
+            self._played.set()
+        else:
+            self._played.clear()
         self._linger = _LINGER_FRAMES
         if self._sink is not None:
             return
@@ -40,7 +46,7 @@ class Player:
             self._sink = self._open_sink()
         except Exception:
             _log.exception("a tone cannot be played")
-            self._source = None
+            self.close()
             return
         self._due = asyncio.get_running_loop().time()
         self._tick()
@@ -49,11 +55,16 @@ class Player:
         """Fade out what plays, within 5 ms."""
         self._source = None
 
+    async def played(self) -> None:
+        """Return once what is played once has been heard; at once if nothing or something endless plays."""
+        await self._played.wait()
+
     def close(self) -> None:
         """Let timer and sink go at once; may be called more than once."""
         if self._timer is not None:
             self._timer.cancel()
         sink, self._sink, self._timer, self._source = self._sink, None, None, None
+        self._played.set()
         try:
             if sink is not None:
                 sink.close()

@@ -105,7 +105,8 @@ class CallAgent(Events):
         self.display_name = display_name
         self.connection_state = ConnectionState.DISCONNECTED
         self._devices = devices
-        self._ringer = Ringer(Player(devices.speaker_sink), Player(devices.ring_sink), tones, rings=rings)
+        self._talk = Player(devices.speaker_sink)
+        self._ringer = Ringer(self._talk, Player(devices.ring_sink), tones, rings=rings)
         self._on_disposed = on_disposed
         self._calls: dict[str, Call] = {}
         self._incoming: dict[str, IncomingCall] = {}
@@ -141,6 +142,10 @@ class CallAgent(Events):
         self._attach(call_id, options.audio_options)
         self._runtime.give(Dial(call_id, target, context, options.audio_options.muted))
         return self._calls[call_id]
+
+    async def tones_played(self) -> None:
+        """Return once the tone that tells that a call is over has been heard, at once if there is none."""
+        await self._talk.played()
 
     async def dispose(self) -> None:
         """Hang up everything, leave the hub, and let every task go; may be called more than once."""

@@ -263,6 +263,7 @@ async def _phone(
                 else:
                     phone.dial(name)
                 await stop.wait()
+                await agent.tones_played()
             finally:
                 await phone.close()
     return phone.code
