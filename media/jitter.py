@@ -20,6 +20,7 @@ MILLISECOND = SAMPLE_RATE // 1000
 START = 10 * MILLISECOND  # delay to begin with, beyond that of the fastest packet
 FLOOR = 5 * MILLISECOND  # delay however steady the network is
 MARGIN = 1 * MILLISECOND
+CEILING = 300 * MILLISECOND  # delay however bad the network is, or however false its timestamps
 TOLERANCE = 5 * MILLISECOND  # by which the slack may miss the target before time is filled to make it up
 LATE_SHARE = 0.01  # of packets may come after their time
 LOST_SHARE = 0.008  # of packets may stay lost although the one after them carries them
@@ -141,7 +142,7 @@ class Transits:
         if lost_share > LOST_SHARE:
             needed = max(needed, self._exceeded_by(LOST_SHARE / lost_share) + self._samples)
         least = FLOOR if self._passed > SAMPLE_RATE // 2 else START
-        self.target = max(needed + MARGIN, fastest + least)
+        self.target = min(max(needed + MARGIN, fastest + least), fastest + CEILING)
 
     def _exceeded_by(self, share: float) -> int:
         count = len(self._sorted)

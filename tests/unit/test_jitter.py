@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.jitter import (
+    CEILING,
     IDLE,
     MAX_HELD,
     MAX_PACKETS,
@@ -187,6 +188,14 @@ def test_jitter_makes_the_delay_longer_and_steadiness_shorter() -> None:
     assert 40 * MILLISECOND < line.buffer.target_delay < 60 * MILLISECOND
     line.run(800, begin=400, lag=60)
     assert line.buffer.target_delay <= 6 * MILLISECOND
+
+
+def test_the_delay_has_an_end_however_late_packets_are() -> None:
+    line = Line()
+    line.run(100)
+    for index in range(100, 300):
+        line.put(index, late=1500 if index % 2 else 0)
+    assert line.buffer.target_delay == CEILING
 
 
 def test_packets_that_come_together_are_one_delay() -> None:
