@@ -225,9 +225,9 @@ class Keeper:
             key: _Key = (end.kind, choice)
             stream = self._stream(key, now)
             if stream is not None:
+                self._report(end, key, wish, there)
                 if end.stream is not stream:
                     end.place(stream)
-                self._report(end, key, wish, there)
                 return choice == wish
         return False
 

@@ -77,6 +77,17 @@ def seed(pytestconfig: pytest.Config) -> int:
 
 
 @pytest.fixture(autouse=True)
+def logging_untouched() -> Iterator[None]:
+    """Take back what a command run inside the test has set up for the logs of its process."""
+    loggers = (logging.getLogger(), logging.getLogger("callnode"))
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+@pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a task or thread running, or a secret in a log."""
     if not {"shell", "e2e", "devices"}.intersection(categories(request.node)):

@@ -82,13 +82,15 @@ def log_to_stderr(*, verbose: bool) -> None:
     """Show warnings on stderr, with `verbose` all that callnode logs."""
     handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s" if verbose else "callnode: %(message)s"))
+    if not verbose:
+        handler.addFilter(_not_said_elsewhere)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for name in (
-        "callnode.link",
-        "callnode.media.devices",
-    ):  # what these have to say, the commands say themselves
-        logging.getLogger(name).setLevel(logging.NOTSET if verbose else logging.ERROR)
     logging.getLogger("callnode").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def _not_said_elsewhere(record: logging.LogRecord) -> bool:
+    """Leave out the warnings that the commands put in words of their own."""
+    return record.levelno > logging.WARNING or record.name not in {"callnode.link", "callnode.media.devices"}
 
 
 class _StderrHandler(logging.StreamHandler[IO[str]]):
