@@ -20,6 +20,7 @@ from signaling.hub import Deliver, Drop, Hub, Input, Record, Tick, UserChanged, 
 from signaling.identity import IdentityApi
 from signaling.mailbox import MailboxApi
 from signaling.messages import Error, MailboxChanged
+from signaling.page import Page
 from signaling.reasons import INTERNAL
 from signaling.rest import MAX_BODY, Gate, UserApi, errors, reply
 from signaling.sessions import Session, Sessions
@@ -173,6 +174,7 @@ class HubServer:
         app.router.add_routes(UserApi(gate, accounts, self._history).routes())
         mailbox = MailboxApi(gate, accounts, self._store, self._blobs, self._mailbox_changed)
         app.router.add_routes(mailbox.routes())
+        app.router.add_routes(Page().routes())
         return app
 
     async def _greet(self, session: Session) -> None:

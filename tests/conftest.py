@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 import hypothesis
 import pytest
 
-CATEGORIES = ("unit", "shell", "world", "e2e", "devices")  # also the order in which they run
+CATEGORIES = ("unit", "shell", "world", "e2e", "devices", "browser")  # also the order in which they run
 GRACE = 2.0  # seconds in which what was told to stop may end; spent only by a test that leaves something
 SECRET = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.|\bv=0\r?\n|a=ice-pwd:|accesskey=")
 SEED = pytest.StashKey[int]()
@@ -90,7 +90,7 @@ def logging_untouched() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a task or thread running, or a secret in a log."""
-    if not {"shell", "e2e", "devices"}.intersection(categories(request.node)):
+    if not {"shell", "e2e", "devices", "browser"}.intersection(categories(request.node)):
         yield
         return
     log: pytest.LogCaptureFixture = request.getfixturevalue("caplog")

@@ -1,0 +1,313 @@
+/** Carry out media orders: one peer connection per call, its sound said and heard (media/engine.py). */
+
+/** @import { Happening, Order } from "./exchange.js" */
+/** @import { LocalAudioStream } from "./streams.js" */
+
+import { Peer } from "./peer.js";
+
+const REMEMBERED_CALLS = 256; // closed ones, whose late orders are ignored
+
+/** @type {Record<string, RTCRtpTransceiverDirection>} by who holds: this end, the other end */
+const DIRECTIONS = {
+  "false,false": "sendrecv", "true,false": "sendonly", "false,true": "recvonly", "true,true": "inactive",
+};
+
+/** A call as media sees it. */
+class Leg {
+  /** @type {Peer | null} */
+  peer = null;
+  /** @type {Promise<void>} */
+  work = Promise.resolve();
+  /** @type {RTCIceCandidateInit[]} */
+  early = [];
+  /** @type {LocalAudioStream | null} */
+  source = null;
+  /** @type {MediaStreamTrack | null} what is sent: a copy of the source's, so that mute is this call's alone */
+  said = null;
+  /** @type {MediaStreamTrack | null} */
+  heard = null;
+  /** @type {HTMLAudioElement | null} */
+  speaker = null;
+  sinkId = "";
+  muted = false;
+  incomingMuted = false;
+  localHold = false;
+  remoteHold = false;
+  /** Until it takes another call's place it says nothing and nobody hears it. */
+  waiting = false;
+  /** Another call has taken its place. */
+  replaced = false;
+  audioUp = false;
+  /** @type {string | null} the call whose place it is to take, then has taken */
+  takesOver = null;
+  tookOver = false;
+  closed = false;
+
+  /** @param {string} callId */
+  constructor(callId) {
+    this.callId = callId;
+  }
+
+  /** Let sound through, or not. */
+  refresh() {
+    const parted = this.waiting || this.replaced;
+    if (this.said) this.said.enabled = !(parted || this.muted || this.localHold || this.remoteHold);
+    if (this.speaker) this.speaker.muted = parted || this.incomingMuted || this.localHold;
+    if (this.peer) this.peer.held = this.localHold || this.remoteHold;
+  }
+}
+
+/** Own the media of all calls of an agent. */
+export class Media {
+  #happened;
+  #configuration;
+  /** @type {Map<string, Leg>} */
+  #legs = new Map();
+  /** @type {string[]} */
+  #closed = [];
+
+  /**
+   * @param {(happening: Happening) => void} happened
+   * @param {RTCConfiguration} configuration
+   */
+  constructor(happened, configuration) {
+    this.#happened = happened;
+    this.#configuration = configuration;
+  }
+
+  /**
+   * Accept an order; those of one call are carried out one after the other.
+   * @param {Order} order
+   */
+  carryOut(order) {
+    const leg = this.#leg(order.callId);
+    if (!leg) return;
+    switch (order.do) {
+      case "mute":
+        leg.muted = order.outgoing;
+        leg.incomingMuted = order.incoming;
+        return leg.refresh();
+      case "takeOver":
+        return this.#prepare(leg, order.old);
+      case "close":
+        return this.#close(leg);
+      default:
+        leg.work = leg.work.then(async () => {
+          if (leg.closed) return;
+          try {
+            await this.#carryOut(leg, order);
+          } catch (error) {
+            const what = `${order.do}: ${error}`;
+            console.warn(`an order failed, call ${leg.callId}: ${what}`);
+            if (order.do !== "addCandidate" && order.do !== "sendDtmf" && !leg.closed) {
+              this.#tell({ has: "failed", callId: leg.callId, what });
+            }
+          }
+        });
+    }
+  }
+
+  /**
+   * Say a stream into a call, from now or from its beginning; the one before is let go.
+   * @param {string} callId
+   * @param {LocalAudioStream} source
+   */
+  async setSource(callId, source) {
+    const leg = this.#leg(callId);
+    if (!leg || leg.source === source) return;
+    leg.source?._detach(leg);
+    leg.source = source;
+    source._attach(leg, () => void this.#say(leg));
+    if (leg.peer) await this.#say(leg);
+  }
+
+  /**
+   * Let all calls be heard on a device, by its MediaDeviceInfo.deviceId.
+   * @param {string} sinkId
+   */
+  setSink(sinkId) {
+    this.#sinkId = sinkId;
+    for (const leg of this.#legs.values()) void route(leg, sinkId);
+  }
+
+  #sinkId = "";
+
+  /**
+   * Return the figures of a call, or null when it has no peer connection.
+   * @param {string} callId
+   */
+  async stats(callId) {
+    return (await this.#legs.get(callId)?.peer?.stats()) ?? null;
+  }
+
+  /**
+   * Return what the other end says, null before and after there is any.
+   * @param {string} callId
+   */
+  heard(callId) {
+    return this.#legs.get(callId)?.heard ?? null;
+  }
+
+  /** Close every call. */
+  close() {
+    for (const leg of [...this.#legs.values()]) this.#close(leg);
+  }
+
+  /** @param {string} callId @returns {Leg | null} */
+  #leg(callId) {
+    if (this.#closed.includes(callId)) return null;
+    const leg = this.#legs.get(callId) ?? new Leg(callId);
+    this.#legs.set(callId, leg);
+    return leg;
+  }
+
+  /** @param {Leg} leg @param {Order} order */
+  async #carryOut(leg, order) {
+    const { callId } = leg;
+    switch (order.do) {
+      case "makeOffer": {
+        const peer = await this.#open(leg);
+        return this.#tellSdp("offerReady", leg, await peer.offer());
+      }
+      case "makeAnswer": {
+        const peer = await this.#open(leg);
+        return this.#tellSdp("answerReady", leg, await peer.answer(order.sdp));
+      }
+      case "applyAnswer": {
+        const reoffer = await leg.peer?.applyAnswer(order.sdp);
+        return reoffer ? this.#tellSdp("reofferReady", leg, reoffer) : undefined;
+      }
+      case "answerReoffer":
+        if (leg.peer) this.#tellSdp("reofferAnswered", leg, await leg.peer.answer(order.sdp));
+        return;
+      case "addCandidate":
+        if (leg.peer) await leg.peer.addCandidate(order.candidate);
+        else leg.early.push(order.candidate);
+        return;
+      case "setHold": {
+        leg.localHold = order.local;
+        leg.remoteHold = order.remote;
+        leg.refresh();
+        if (!order.offerer) return;
+        const reoffer = await leg.peer?.redirect(DIRECTIONS[`${order.local},${order.remote}`]);
+        return reoffer ? this.#tellSdp("reofferReady", leg, reoffer) : undefined;
+      }
+      case "sendDtmf":
+        leg.peer?.press(order.digits);
+        return;
+      default:
+        throw new Error(`${order.do} of ${callId} is not for here`);
+    }
+  }
+
+  /** @param {Leg} leg @returns {Promise<Peer>} */
+  async #open(leg) {
+    const track = await this.#track(leg);
+    if (leg.closed) throw new Error("the call is over");
+    const { callId } = leg;
+    leg.peer = new Peer(this.#configuration, track, {
+      candidate: (candidate) => this.#tell({ has: "candidate", callId, candidate }),
+      track: (heard) => this.#hear(leg, heard),
+      audioUp: () => {
+        leg.audioUp = true;
+        if (leg.takesOver && !leg.tookOver) this.#takeOver(leg);
+        this.#tell({ has: "audioUp", callId });
+      },
+      lost: () => this.#tell({ has: "mediaLost", callId }),
+      speaking: (on) => this.#tell({ has: "remoteSpeaking", callId, on }),
+    });
+    for (const candidate of leg.early.splice(0)) await leg.peer.addCandidate(candidate);
+    leg.refresh();
+    return leg.peer;
+  }
+
+  /** @param {Leg} leg @returns {Promise<MediaStreamTrack>} */
+  async #track(leg) {
+    const stream = await leg.source?.getMediaStream();
+    const [track] = stream?.getAudioTracks() ?? [];
+    if (!track) throw new Error("there is nothing to say: the stream has no audio track");
+    leg.said?.stop();
+    leg.said = track.clone();
+    leg.refresh();
+    return leg.said;
+  }
+
+  /** @param {Leg} leg */
+  async #say(leg) {
+    if (leg.closed || !leg.peer) return;
+    try {
+      await leg.peer.replaceTrack(await this.#track(leg));
+    } catch (error) {
+      console.warn(`another microphone cannot be used, call ${leg.callId}: ${error}`);
+    }
+  }
+
+  /** @param {Leg} leg @param {MediaStreamTrack} heard */
+  #hear(leg, heard) {
+    leg.heard = heard;
+    leg.speaker = new Audio();
+    leg.speaker.autoplay = true;
+    // One stream for good: browsers make a new one each time the direction changes.
+    leg.speaker.srcObject = new MediaStream([heard]);
+    leg.refresh();
+    void route(leg, this.#sinkId);
+    leg.speaker.play().catch((error) => console.warn(`the browser does not let us play: ${error}`));
+  }
+
+  /** @param {Leg} leg @param {string} old */
+  #prepare(leg, old) {
+    leg.takesOver = old;
+    leg.waiting = true;
+    leg.refresh();
+    const source = this.#legs.get(old)?.source;
+    if (source) void this.setSource(leg.callId, source);
+  }
+
+  /** @param {Leg} leg */
+  #takeOver(leg) {
+    const old = this.#legs.get(leg.takesOver ?? "");
+    leg.tookOver = true;
+    leg.waiting = false;
+    if (old) {
+      old.replaced = true;
+      old.refresh();
+    }
+    leg.refresh();
+  }
+
+  /** @param {Leg} leg */
+  #close(leg) {
+    leg.closed = true;
+    this.#legs.delete(leg.callId);
+    this.#closed.push(leg.callId);
+    if (this.#closed.length > REMEMBERED_CALLS) this.#closed.shift();
+    const old = this.#legs.get(leg.takesOver ?? "");
+    if (old?.replaced) {
+      old.replaced = false;
+      old.refresh();
+    }
+    leg.peer?.close();
+    leg.said?.stop();
+    if (leg.speaker) leg.speaker.srcObject = null;
+    leg.heard = null;
+    leg.source?._detach(leg);
+    queueMicrotask(() => this.#tell({ has: "closed", callId: leg.callId }));
+  }
+
+  /** @param {"offerReady" | "answerReady" | "reofferReady" | "reofferAnswered"} has @param {Leg} leg @param {string} sdp */
+  #tellSdp(has, leg, sdp) {
+    if (!leg.closed) this.#tell({ has, callId: leg.callId, sdp });
+  }
+
+  /** @param {Happening} happening */
+  #tell(happening) {
+    this.#happened(happening);
+  }
+}
+
+/** @param {Leg} leg @param {string} sinkId */
+async function route(leg, sinkId) {
+  if (!leg.speaker || !("setSinkId" in leg.speaker) || leg.sinkId === sinkId) return;
+  leg.sinkId = sinkId;
+  await leg.speaker.setSinkId(sinkId).catch((error) => console.warn(`the speaker cannot be used: ${error}`));
+}

@@ -1,0 +1,143 @@
+/**
+ * One call at its endpoint: a frozen value, replaced with every step (node/session.py). Pure.
+ *
+ *     outgoing  Connecting ──rings──► Ringing ──answered──► Connecting ─┐
+ *     incoming  (rings) ──accept──► Connecting ─────────────────────────┴─► Connected ◄─► LocalHold, RemoteHold
+ *     any ──hang up──► Disconnecting ──closed──► Disconnected ◄── ended by the hub, media lost
+ */
+
+/** @import { CallIncoming, CallOriginate, CustomContext, Outcome, Party, Reason } from "./messages.js" */
+
+/**
+ * @typedef {"None" | "Connecting" | "Ringing" | "EarlyMedia" | "Connected" | "LocalHold" | "RemoteHold"
+ *   | "InLobby" | "Disconnecting" | "Disconnected"} CallState
+ *
+ * @typedef {object} SessionFields
+ * @property {string} id
+ * @property {"Incoming" | "Outgoing"} direction
+ * @property {CallState} state
+ * @property {Party} remote
+ * @property {Party | null} caller
+ * @property {Party | null} transferor
+ * @property {Party | null} forwardedFrom
+ * @property {CustomContext | null} customContext
+ * @property {Party | null} mailbox
+ * @property {Outcome | null} outcome
+ * @property {Reason | null} endReason
+ * @property {boolean} muted
+ * @property {boolean} incomingMuted
+ * @property {boolean} remoteSpeaking
+ * @property {boolean} localHold
+ * @property {boolean} remoteHold
+ * @property {string} offer
+ * @property {boolean} placed
+ * @property {boolean} heard
+ * @property {boolean} up
+ * @property {string | null} transferId
+ * @property {string | null} replaces
+ * @property {boolean} lost
+ * @property {boolean} transferred
+ * @property {boolean} attaching
+ * @property {boolean} renegotiating
+ * @property {string} reoffer
+ * @property {boolean} holdChanged
+ * @property {number | null} deadline
+ *
+ * @typedef {Readonly<SessionFields>} Session
+ */
+
+export const LOST_SECONDS = 3;
+export const REOFFER_SECONDS = 10;
+
+/**
+ * @param {Pick<SessionFields, "id" | "direction" | "remote"> & Partial<SessionFields>} given
+ * @returns {Session}
+ */
+export function session(given) {
+  return Object.freeze({
+    state: /** @type {CallState} */ ("Connecting"),
+    caller: null, transferor: null, forwardedFrom: null, customContext: null, mailbox: null,
+    outcome: null, endReason: null,
+    muted: false, incomingMuted: false, remoteSpeaking: false,
+    localHold: false, remoteHold: false,
+    offer: "", placed: false, heard: false, up: false,
+    transferId: null, replaces: null,
+    lost: false, transferred: false, attaching: false,
+    renegotiating: false, reoffer: "", holdChanged: false,
+    deadline: null,
+    ...given,
+  });
+}
+
+/**
+ * Tell whether this end makes the offers: the caller does, for the whole call.
+ * @param {Session} call
+ */
+export const isOfferer = (call) => call.direction === "Outgoing";
+
+/**
+ * Tell whether a call is neither over nor about to be.
+ * @param {Session} call
+ */
+export const isLive = (call) => call.state !== "Disconnecting" && call.state !== "Disconnected";
+
+/**
+ * Return the state of a call that is up, by who holds it.
+ * @param {Session} call
+ * @returns {CallState}
+ */
+export const talking = (call) => (call.localHold ? "LocalHold" : call.remoteHold ? "RemoteHold" : "Connected");
+
+/**
+ * Return the call with the deadline that lost sound or an unanswered re-offer puts on it.
+ *
+ * None while excused: what may be about to come, or is going on, has a deadline of its own.
+ * @param {Session} call
+ * @param {number} now
+ * @param {boolean} excused
+ * @returns {Session}
+ */
+export function awaiting(call, now, excused) {
+  const waits = isLive(call) && (call.lost || (call.up && call.renegotiating));
+  if (!waits || excused !== (call.deadline !== null)) return call;
+  const seconds = call.lost ? LOST_SECONDS : REOFFER_SECONDS;
+  return session({ ...call, deadline: excused ? null : now + seconds });
+}
+
+/**
+ * Return a call that rings here.
+ * @param {CallIncoming} message
+ */
+export function ringing(message) {
+  return session({
+    id: message.call_id,
+    direction: "Incoming",
+    state: "Ringing",
+    remote: message.caller,
+    caller: message.caller,
+    transferor: message.transferor ?? null,
+    forwardedFrom: message.forwarded_from ?? null,
+    customContext: message.custom_context ?? null,
+    mailbox: message.mailbox ?? null,
+    offer: message.sdp,
+  });
+}
+
+/**
+ * Return the call that the hub orders to take the place of an old one, muted as that is.
+ * @param {CallOriginate} order
+ * @param {Session} old
+ */
+export function following(order, old) {
+  return session({
+    id: order.call_id,
+    direction: "Outgoing",
+    remote: order.target,
+    transferor: order.transferor,
+    customContext: order.custom_context ?? null,
+    transferId: order.transfer_id,
+    replaces: old.id,
+    muted: old.muted,
+    incomingMuted: old.incomingMuted,
+  });
+}

@@ -1,0 +1,84 @@
+"""A real hub, people with Python nodes, and people at real browsers."""
+
+import wave
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from media.audio import SAMPLE_RATE
+from signaling.config import load_config
+from signaling.server import HubServer
+from tests.browser.person import HERE, BrowserPerson
+from tests.e2e.people import SENTENCES, People
+
+Join = Callable[..., Awaitable[BrowserPerson]]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[HubServer]:
+    async with HubServer(load_config(tmp_path / "hub", environ={})) as server:
+        yield server
+
+
+@pytest.fixture
+async def people(hub: HubServer) -> AsyncIterator[People]:
+    async with aiohttp.ClientSession() as http:
+        people = People(hub, http)
+        yield people
+        await people.close()
+
+
+@pytest.fixture
+async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
+    """Start the system's Chromium, whose microphone says Alice's sentence over and over."""
+    voice = tmp_path / "alice.wav"
+    with wave.open(str(voice), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(SENTENCES["alice"].tobytes())
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={voice}"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@pytest.fixture
+async def join(hub: HubServer, people: People, chromium: Browser) -> AsyncIterator[Join]:
+    """Let a person join at a page of the browser, with the JavaScript client alone."""
+    async with AsyncExitStack() as stack:
+
+        async def join(name: str, **options: object) -> BrowserPerson:
+            context = await chromium.new_context()
+            stack.push_async_callback(context.close)
+            page = await context.new_page()
+            page.on("console", lambda message: print(f"{name}: {message.type}: {message.text}"))
+            page.on("pageerror", lambda error: print(f"{name}: {error}"))
+            await page.goto(hub.url + "/health")
+            await page.add_script_tag(path=HERE / "ear.js")
+            person = BrowserPerson(name, page)
+            _, token = await people.client.token(name)
+            await person.start(token, **options)
+            return person
+
+        yield join

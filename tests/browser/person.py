@@ -1,0 +1,98 @@
+"""A person at a browser: the JavaScript client in a page, driven by expressions, its ear in tests/browser/ear.js."""
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from playwright.async_api import Page
+
+from media.audio import SAMPLE_RATE
+from media.measure import correlation, level_dbfs
+from tests.e2e.people import PATIENCE, SENTENCES
+
+HERE = Path(__file__).parent
+_START = """
+async ([token, name, voice, options]) => {
+  await ear.context.resume();
+  await ear.ready;
+  window.sdk = await import("/web/callnode.js");
+  window.client = new sdk.CallClient();
+  const credential = new sdk.AzureCommunicationTokenCredential(token);
+  window.agent = await client.createCallAgent(credential, { displayName: name, ...options });
+  const stream = new sdk.LocalAudioStream(ear.voice(voice));
+  window.audio = () => ({ audioOptions: { localAudioStreams: [stream] } });
+  window.rings = [];
+  window.calls = [];  // every one there ever was
+  window.log = [];
+  const follow = (call) => {
+    calls.push(call);
+    log.push([call.id, call.state]);
+    call.on("stateChanged", ({ newState }) => log.push([call.id, newState]));
+    call.on("dtmfReceived", ({ digit }) => log.push(["dtmf", digit]));
+    call.feature(sdk.Features.Transfer).on("transferAccepted", ({ targetCall }) => log.push(["accepted", targetCall.id]));
+  };
+  agent.on("callsUpdated", ({ added }) => added.forEach(follow));
+  agent.on("incomingCall", ({ incomingCall }) => rings.push(incomingCall));
+}
+"""
+
+
+class BrowserPerson:
+    """One agent in one page; calls are named by the order in which they came, `call` is the latest."""
+
+    def __init__(self, name: str, page: Page) -> None:
+        self.name = name
+        self.page = page
+
+    async def start(self, token: str, **options: object) -> None:
+        voice = base64.b64encode(SENTENCES[self.name].tobytes()).decode()
+        await self.page.evaluate(_START, [token, self.name.title(), voice, options])
+
+    async def do(self, expression: str) -> Any:
+        """Return what an expression gives; `call` in it is the latest call, `transfer` what transfers it."""
+        prelude = "const call = calls.at(-1); const transfer = call?.feature(sdk.Features.Transfer);"
+        return await self.page.evaluate(f"async () => {{ {prelude} return {expression}; }}")
+
+    async def until(self, expression: str) -> None:
+        """Wait until an expression is true."""
+        prelude = "const call = calls.at(-1); const transfer = call?.feature(sdk.Features.Transfer);"
+        condition = f"() => {{ {prelude} return {expression}; }}"
+        await self.page.wait_for_function(condition, timeout=PATIENCE * 1000)
+
+    async def state(self, state: str, call: str = "call") -> None:
+        """Wait until a call is in a state."""
+        await self.until(f"{call} && {call}.state === '{state}'")
+
+    async def dial(self, whom: str) -> None:
+        await self.do(f"void agent.startCall([{{ id: '{whom}' }}], audio())")
+
+    async def pick_up(self) -> None:
+        await self.until("rings.length > 0")
+        await self.do("void (await rings.shift().accept(audio()))")
+
+    async def listen(self, seconds: float) -> NDArray[np.int16]:
+        """Return what is heard from now on."""
+        await self.page.evaluate("ear.hearAnew()")
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await asyncio.sleep(seconds / 4)
+                samples = np.frombuffer(base64.b64decode(await self.page.evaluate("ear.heard()")), np.int16)
+                if len(samples) >= seconds * SAMPLE_RATE:
+                    return samples
+
+    async def hears(self, whom: str, seconds: float = 2.5) -> None:
+        """Assert that from now on this person hears another, and nobody else, at full level."""
+        samples = await self.listen(seconds)
+        score = {n: await asyncio.to_thread(correlation, samples, said) for n, said in SENTENCES.items()}
+        assert score[whom] > 0.8, (self.name, whom, score)
+        assert all(value < 0.5 for name, value in score.items() if name != whom), (self.name, whom, score)
+        assert abs(level_dbfs(samples) - level_dbfs(SENTENCES[whom])) < 4
+
+    async def hears_nothing(self, seconds: float = 0.5) -> None:
+        """Assert that, once what is on its way has come, nothing is heard."""
+        await asyncio.sleep(0.3)
+        level = level_dbfs(await self.listen(seconds))
+        assert level < -60, (self.name, level)
