@@ -41,11 +41,11 @@ export class Peer {
   constructor(configuration, track, owner) {
     this.#owner = owner;
     this.#pc = new RTCPeerConnection(configuration);
-    this.#transceiver = this.#pc.addTransceiver(track, { direction: "sendrecv" });
-    this.#watchPc();
-  }
-
-  #watchPc() {
+    // Not addTransceiver, whose line an offer of the other end would not be joined to (RFC 8829 §5.10).
+    const sender = this.#pc.addTrack(track);
+    this.#transceiver = /** @type {RTCRtpTransceiver} */ (
+      this.#pc.getTransceivers().find((each) => each.sender === sender)
+    );
     this.#pc.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) this.#owner.candidate(candidate);
     };

@@ -1,17 +1,19 @@
-"""A person at a browser: the JavaScript client in a page, driven by expressions, its ear in tests/browser/ear.js."""
+"""A person at a browser: the JavaScript client in a page, driven by expressions; its ear is ear.js."""
 
 import asyncio
 import base64
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from media.audio import SAMPLE_RATE
 from media.measure import correlation, level_dbfs
-from tests.e2e.people import PATIENCE, SENTENCES
+from tests.e2e.people import PATIENCE, SENTENCES, Person
 
 HERE = Path(__file__).parent
 _START = """
@@ -32,7 +34,8 @@ async ([token, name, voice, options]) => {
     log.push([call.id, call.state]);
     call.on("stateChanged", ({ newState }) => log.push([call.id, newState]));
     call.on("dtmfReceived", ({ digit }) => log.push(["dtmf", digit]));
-    call.feature(sdk.Features.Transfer).on("transferAccepted", ({ targetCall }) => log.push(["accepted", targetCall.id]));
+    const transfer = call.feature(sdk.Features.Transfer);
+    transfer.on("transferAccepted", ({ targetCall }) => log.push(["accepted", targetCall.id]));
   };
   agent.on("callsUpdated", ({ added }) => added.forEach(follow));
   agent.on("incomingCall", ({ incomingCall }) => rings.push(incomingCall));
@@ -60,7 +63,11 @@ class BrowserPerson:
         """Wait until an expression is true."""
         prelude = "const call = calls.at(-1); const transfer = call?.feature(sdk.Features.Transfer);"
         condition = f"() => {{ {prelude} return {expression}; }}"
-        await self.page.wait_for_function(condition, timeout=PATIENCE * 1000)
+        try:
+            await self.page.wait_for_function(condition, timeout=PATIENCE * 1000)
+        except PlaywrightTimeout:
+            log = await self.page.evaluate("JSON.stringify({ log, rings: rings.length })")
+            raise AssertionError(f"{self.name} waits in vain for {expression}: {log}") from None
 
     async def state(self, state: str, call: str = "call") -> None:
         """Wait until a call is in a state."""
@@ -83,16 +90,39 @@ class BrowserPerson:
                 if len(samples) >= seconds * SAMPLE_RATE:
                     return samples
 
-    async def hears(self, whom: str, seconds: float = 2.5) -> None:
-        """Assert that from now on this person hears another, and nobody else, at full level."""
-        samples = await self.listen(seconds)
-        score = {n: await asyncio.to_thread(correlation, samples, said) for n, said in SENTENCES.items()}
-        assert score[whom] > 0.8, (self.name, whom, score)
-        assert all(value < 0.5 for name, value in score.items() if name != whom), (self.name, whom, score)
-        assert abs(level_dbfs(samples) - level_dbfs(SENTENCES[whom])) < 4
-
     async def hears_nothing(self, seconds: float = 0.5) -> None:
         """Assert that, once what is on its way has come, nothing is heard."""
         await asyncio.sleep(0.3)
         level = level_dbfs(await self.listen(seconds))
         assert level < -60, (self.name, level)
+
+
+async def hears(person: BrowserPerson | Person, whom: str) -> None:
+    """Assert that somebody hears another, clean and at full level, and never anybody else.
+
+    A machine that is busy makes a jitter buffer stretch what it plays: it is given time to become clean.
+    """
+    scores: list[dict[str, float]] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                if isinstance(person, BrowserPerson):
+                    samples = await person.listen(1.5)
+                else:
+                    frames = await person.listen(time.monotonic(), 1.5)
+                    samples = np.concatenate([frame for _, frame in frames])
+                score = {
+                    n: await asyncio.to_thread(correlation, samples, said) for n, said in SENTENCES.items()
+                }
+                scores.append(score)
+                others = [value for name, value in score.items() if name != whom]
+                assert max(others) < 0.5, (person.name, whom, scores)
+                if score[whom] > 0.8 and abs(level_dbfs(samples) - level_dbfs(SENTENCES[whom])) < 4:
+                    return
+    except TimeoutError:
+        raise AssertionError(f"{person.name} does not hear {whom}: {scores}") from None
+
+
+async def both(one: BrowserPerson | Person, other: BrowserPerson | Person) -> None:
+    """Assert that two people hear each other."""
+    await asyncio.gather(hears(one, other.name), hears(other, one.name))

@@ -1,12 +1,15 @@
 """Calls between the JavaScript client in Chromium and a Python node, asserted at the ear."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from node import CallState
+from signaling.config import load_config
+from signaling.server import HubServer
 from tests.browser.conftest import Join
-from tests.browser.person import BrowserPerson
+from tests.browser.person import BrowserPerson, both, hears
 from tests.e2e.people import People, Person, eventually, until
 
 pytestmark = pytest.mark.browser
@@ -29,10 +32,110 @@ async def connect(join: Join, people: People, caller: str) -> tuple[BrowserPerso
 @pytest.mark.parametrize("caller", ["alice", "bob"])
 async def test_each_hears_the_other(join: Join, people: People, caller: str) -> None:
     alice, bob = await connect(join, people, caller)
-    await asyncio.gather(alice.hears("bob"), bob.hears("alice"))
+    await both(alice, bob)
     participant = "call.remoteParticipants[0]"
     assert await alice.do(f"[{participant}.displayName, {participant}.state]") == ["Bob", "Connected"]
     await alice.do("void call.hangUp()")
     await alice.state("Disconnected")
     assert await alice.do("[call.callEndReason.code, call.callEndReason.subCode]") == [0, 0]
     await eventually(lambda: not bob.agent.calls)
+
+
+@pytest.mark.parametrize("caller", ["alice", "bob"])
+async def test_hold_from_both_sides(join: Join, people: People, caller: str) -> None:
+    """Whoever called offers; either may hold, both may, and sound is back when nobody does."""
+    alice, bob = await connect(join, people, caller)
+    at_bob = bob.agent.calls[0]
+    await alice.do("void call.hold()")
+    await alice.state("LocalHold")
+    await until(at_bob, CallState.REMOTE_HOLD)
+    await asyncio.gather(alice.hears_nothing(), bob.hears_nothing())
+    await at_bob.hold()
+    await until(at_bob, CallState.LOCAL_HOLD)
+    await alice.until("call.isHeld.remote")
+    assert await alice.do("call.state") == "LocalHold"
+    await alice.do("void call.resume()")
+    await alice.state("RemoteHold")
+    assert await alice.do("call.remoteParticipants[0].state") == "Hold"
+    await asyncio.gather(alice.hears_nothing(), bob.hears_nothing())
+    await at_bob.resume()
+    await alice.state("Connected")
+    await until(at_bob, CallState.CONNECTED)
+    await both(alice, bob)
+
+
+async def test_mute_both_ways(join: Join, people: People) -> None:
+    alice, bob = await connect(join, people, "alice")
+    await alice.do("void call.mute()")
+    await asyncio.gather(bob.hears_nothing(), hears(alice, "bob"))
+    await alice.do("void call.unmute(), void call.muteIncomingAudio()")
+    assert await alice.do("[call.isMuted, call.isIncomingAudioMuted]") == [False, True]
+    await asyncio.gather(alice.hears_nothing(), hears(bob, "alice"))
+    await alice.do("void call.unmuteIncomingAudio()")
+    await hears(alice, "bob")
+
+
+@pytest.mark.parametrize("caller", ["alice", "bob"])
+async def test_keys_of_the_browser_reach_the_node(join: Join, people: People, caller: str) -> None:
+    alice, bob = await connect(join, people, caller)
+    pressed: list[str] = []
+    bob.agent.calls[0].on("dtmf_received", lambda event: pressed.append(event.digit))
+    for tone in ("Num1", "Num5", "Star", "Pound"):
+        await alice.do(f"void call.sendDtmf('{tone}')")
+    await alice.do("void call.sendDtmf('0A9')")
+    await eventually(lambda: len(pressed) >= 7)
+    assert pressed == list("15*#0A9")
+    await both(alice, bob)
+
+
+async def test_declined_cancelled_unknown(join: Join, people: People) -> None:
+    alice, bob = await join("alice"), await people.join("bob")
+    await alice.dial("bob")
+    await (await asyncio.wait_for(bob.rings.get(), 20)).reject()
+    await alice.state("Disconnected")
+    assert await alice.do("[call.callEndReason.code, call.callEndReason.subCode]") == [603, 0]
+    await alice.dial("nobody")
+    await alice.until("calls.length === 2 && call.state === 'Disconnected'")
+    assert await alice.do("[call.callEndReason.code, call.callEndReason.subCode]") == [404, 8522]
+    ringing = bob.dial("alice")
+    await alice.until("rings.length > 0")
+    await ringing.hang_up()
+    await alice.until("rings[0].callEndReason !== undefined")
+    assert await alice.do("rings[0].callEndReason.code") == 487
+    refusal = "rings.shift().accept().catch((error) => [error.code, error.subCode])"
+    assert await alice.do(refusal) == [400, 41006]
+
+
+async def test_two_browsers(join: Join) -> None:
+    alice, bob = await join("alice"), await join("bob")
+    await alice.dial("bob")
+    await bob.pick_up()
+    await alice.state("Connected")
+    await bob.state("Connected")
+    await both(alice, bob)
+    await bob.do("void call.hold()")
+    await alice.state("RemoteHold")
+    await asyncio.gather(alice.hears_nothing(), bob.hears_nothing())
+    await bob.do("void call.resume()")
+    await alice.state("Connected")
+    await both(alice, bob)
+    await alice.do("void call.hangUp()")
+    await bob.state("Disconnected")
+
+
+async def test_the_hub_restarts_in_a_call(join: Join, people: People, hub: HubServer, tmp_path: Path) -> None:
+    """Sound needs no hub, and the call is known again to the hub that began anew."""
+    alice, bob = await connect(join, people, "alice")
+    port = int(hub.url.rpartition(":")[2])
+    await hub.stop()
+    await both(alice, bob)
+    async with HubServer(load_config(tmp_path / "hub", port=port, environ={})) as again:
+        await eventually(lambda: len(again._core.hub.calls.all) == 1)
+        await alice.do("void call.hold()")
+        await until(bob.agent.calls[0], CallState.REMOTE_HOLD)
+        await alice.do("void call.resume()")
+        await until(bob.agent.calls[0], CallState.CONNECTED)
+        await both(alice, bob)
+        await alice.do("agent.dispose()")
+        await eventually(lambda: not bob.agent.calls)
+    await hub.start()
