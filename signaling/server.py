@@ -15,9 +15,11 @@ from signaling.agents import Agents
 from signaling.blobs import FolderBlobs
 from signaling.config import Config, format_connection_string, hold, publish
 from signaling.connection import SESSION_ENDED
+from signaling.directory import DirectoryApi
 from signaling.history import History
 from signaling.hub import Deliver, Drop, Hub, Input, Record, Tick, UserChanged, UserRemoved
 from signaling.identity import IdentityApi
+from signaling.invitations import Invitations
 from signaling.mailbox import MailboxApi
 from signaling.messages import Error, MailboxChanged
 from signaling.page import Page
@@ -174,6 +176,8 @@ class HubServer:
         app.router.add_routes(UserApi(gate, accounts, self._history).routes())
         mailbox = MailboxApi(gate, accounts, self._store, self._blobs, self._mailbox_changed)
         app.router.add_routes(mailbox.routes())
+        app.router.add_routes(DirectoryApi(gate, self._core.hub).routes())
+        app.router.add_routes(Invitations(gate, accounts, tokens, self.url).routes())
         app.router.add_routes(Page().routes())
         return app
 
