@@ -35,6 +35,8 @@ export class CallAgent extends Emitter {
   connectionState = "Disconnected";
   /** Beyond ACS: how many messages wait. @type {{ new: number, saved: number } | null} */
   mailbox = null;
+  /** Beyond ACS: false while the connection to the hub is lost and sought again; `isHubReachableChanged`. */
+  isHubReachable = false;
   #runtime;
   #devices;
   #microphone;
@@ -64,6 +66,11 @@ export class CallAgent extends Emitter {
       consent: options.transferConsent ?? false,
       configuration,
       onNews: (news) => this.#tell(news),
+      onLinked: (on) => {
+        const before = this.isHubReachable;
+        this.isHubReachable = on;
+        if (before !== on) this._changed("isHubReachableChanged", before, on);
+      },
       onLost: (reason) => this.#move(sameReason(reason, INVALID_TOKEN) ? "invalidToken" : "connectionIssue"),
     });
     this.#microphone = this.#openMicrophone();

@@ -71,6 +71,12 @@ export class IncomingCall extends Emitter {
     this.#agent._give({ is: "reject", callId: this.id });
   }
 
+  /** Beyond ACS: stop ringing here and go on as if nobody had answered, by default to voicemail. */
+  async sendToVoicemail() {
+    this.#check(41007, "sent on");
+    this.#agent._give({ is: "pass", callId: this.id });
+  }
+
   /** @param {number} subCode @param {string} what */
   #check(subCode, what) {
     if (!this.#ringing) {

@@ -31,7 +31,7 @@
 /**
  * @typedef {{ is: "dial", callId: string, target: string, customContext: CustomContext | null, muted: boolean }
  *   | { is: "accept", callId: string, muted: boolean }
- *   | { is: "reject" | "hangUp", callId: string }
+ *   | { is: "reject" | "pass" | "hangUp", callId: string }
  *   | { is: "hold", callId: string, on: boolean }
  *   | { is: "mute", callId: string, outgoing?: boolean, incoming?: boolean }
  *   | { is: "dtmf", callId: string, digits: string }

@@ -80,8 +80,10 @@ export class Phone {
         return this.#pickUp(session({ ...rings, muted: what.muted }), now);
       }
       case "reject":
+      case "pass":
         if (!this.ringing.delete(what.callId)) return;
-        this.#send({ type: "call.end", call_id: what.callId, cause: "declined" });
+        // A device that fails counts as one that is not there: what is unanswered goes on at once.
+        this.#send({ type: "call.end", call_id: what.callId, cause: what.is === "pass" ? "failed" : "declined" });
         return this.#silence(what.callId, DECLINED);
       case "hangUp": {
         const call = this.#live(what.callId);

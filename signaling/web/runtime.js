@@ -26,6 +26,7 @@ export class Runtime {
   #link;
   #credential;
   #onNews;
+  #onLinked;
   #onLost;
   /** @type {Input[]} */
   #inputs = [];
@@ -40,11 +41,12 @@ export class Runtime {
    * @param {CommunicationTokenCredential} credential
    * @param {string} url of the hub
    * @param {{ displayName: string, consent: boolean, configuration: RTCConfiguration,
-   *   onNews: (news: News) => void, onLost: (reason: Reason) => void }} options
+   *   onNews: (news: News) => void, onLinked: (on: boolean) => void, onLost: (reason: Reason) => void }} options
    */
-  constructor(credential, url, { displayName, consent, configuration, onNews, onLost }) {
+  constructor(credential, url, { displayName, consent, configuration, onNews, onLinked, onLost }) {
     this.#credential = credential;
     this.#onNews = onNews;
+    this.#onLinked = onLinked;
     this.#onLost = onLost;
     this.media = new Media((happening) => this.give({ is: "fromMedia", happening }), configuration);
     this.#phone = new Phone({ consent });
@@ -90,6 +92,7 @@ export class Runtime {
     this.rights = welcome.rights;
     if (again && !welcome.resumed) this.give({ is: "anew" });
     this.give({ is: "linked", on: true });
+    this.#onLinked(true);
   }
 
   /** @param {HubMessage} message */
@@ -99,6 +102,7 @@ export class Runtime {
 
   away() {
     this.give({ is: "linked", on: false });
+    this.#onLinked(false);
   }
 
   /** @param {string} token */

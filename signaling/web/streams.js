@@ -144,7 +144,7 @@ export class LocalAudioStream extends Emitter {
    */
   _detach(user) {
     this.#users.delete(user);
-    if (this.#users.size === 0 && !this.#volume) this.#release();
+    if (this.#users.size === 0) this.dispose();
   }
 
   #release() {
