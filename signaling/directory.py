@@ -42,10 +42,16 @@ class DirectoryApi:
         others = [user for user in users if user.raw_id != me and user.name != VOICEMAIL]
         busy = set(self._busy())
         entries = [
-            Entry(user.raw_id, user.name, user.display_name, user.aliases, self._presence(user, busy))
+            Entry(user.raw_id, user.name, self._shown(user), user.aliases, self._presence(user, busy))
             for user in others
         ]
         return reply({"people": sorted(entries, key=lambda e: (e.display_name or e.name).casefold())})
+
+    def _shown(self, user: User) -> str:
+        """Return the display name: the user's own, or the one that a device of theirs goes by."""
+        devices = sorted(self._hub.presence.devices(user.raw_id))
+        names = (self._hub.presence.party(session).display_name for session in devices)
+        return user.display_name or next((name for name in names if name), "")
 
     def _presence(self, user: User, busy: set[str]) -> Presence:
         if user.raw_id not in self._hub.presence.online:

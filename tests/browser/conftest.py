@@ -7,15 +7,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from media.audio import SAMPLE_RATE
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.browser.person import HERE, BrowserPerson
+from tests.browser.softphone import Softphone
 from tests.e2e.people import SENTENCES, People
 
 Join = Callable[..., Awaitable[BrowserPerson]]
+Open = Callable[[str], Awaitable[Softphone]]
 
 FLAGS = [
     "--no-sandbox",
@@ -29,6 +31,12 @@ FLAGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+
+# Echo cancellation and the like are the browser's business, and make another sentence of it.
+AS_IT_IS = """
+localStorage["callnode.devices"] ??= JSON.stringify(
+  { echoCancellation: false, noiseSuppression: false, autoGainControl: false });
+"""
 
 
 @pytest.fixture
@@ -69,11 +77,7 @@ async def join(hub: HubServer, people: People, chromium: Browser) -> AsyncIterat
     async with AsyncExitStack() as stack:
 
         async def join(name: str, **options: object) -> BrowserPerson:
-            context = await chromium.new_context()
-            stack.push_async_callback(context.close)
-            page = await context.new_page()
-            page.on("console", lambda message: print(f"{name}: {message.type}: {message.text}"))
-            page.on("pageerror", lambda error: print(f"{name}: {error}"))
+            page = await _page(name, chromium, stack)
             await page.goto(hub.url + "/health")
             await page.add_script_tag(path=HERE / "ear.js")
             person = BrowserPerson(name, page)
@@ -82,3 +86,33 @@ async def join(hub: HubServer, people: People, chromium: Browser) -> AsyncIterat
             return person
 
         yield join
+
+
+@pytest.fixture
+async def softphone(hub: HubServer, people: People, chromium: Browser) -> AsyncIterator[Open]:
+    """Let a person sign in at the softphone page; the microphone says Alice's sentence."""
+    async with AsyncExitStack() as stack:
+
+        async def softphone(name: str) -> Softphone:
+            page = await _page(name, chromium, stack)
+            # Before the page's own scripts, and again after each load.
+            await page.add_init_script(path=HERE / "ear.js")
+            await page.add_init_script(AS_IT_IS)
+            invitation = {"name": name, "display_name": name.title()}
+            answer = await people.client.admin("POST", "/v1/invitations", invitation)
+            person = Softphone(name, page)
+            await page.goto(hub.url)
+            await person.sign_in(answer.json["code"])
+            return person
+
+        yield softphone
+
+
+async def _page(name: str, chromium: Browser, stack: AsyncExitStack) -> Page:
+    # The page lets no script run but its own; the ear's worklet is a blob.
+    context = await chromium.new_context(bypass_csp=True)
+    stack.push_async_callback(context.close)
+    page = await context.new_page()
+    page.on("console", lambda message: print(f"{name}: {message.type}: {message.text}"))
+    page.on("pageerror", lambda error: print(f"{name}: {error}"))
+    return page

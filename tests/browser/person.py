@@ -43,12 +43,26 @@ async ([token, name, voice, options]) => {
 """
 
 
-class BrowserPerson:
-    """One agent in one page; calls are named by the order in which they came, `call` is the latest."""
+class Listener:
+    """Somebody whose speakers in a page are heard by ear.js."""
 
     def __init__(self, name: str, page: Page) -> None:
         self.name = name
         self.page = page
+
+    async def listen(self, seconds: float) -> NDArray[np.int16]:
+        """Return what is heard from now on."""
+        await self.page.evaluate("ear.hearAnew()")
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await asyncio.sleep(seconds / 4)
+                samples = np.frombuffer(base64.b64decode(await self.page.evaluate("ear.heard()")), np.int16)
+                if len(samples) >= seconds * SAMPLE_RATE:
+                    return samples
+
+
+class BrowserPerson(Listener):
+    """One agent in one page; calls are named by the order in which they came, `call` is the latest."""
 
     async def start(self, token: str, **options: object) -> None:
         voice = base64.b64encode(SENTENCES[self.name].tobytes()).decode()
@@ -80,24 +94,23 @@ class BrowserPerson:
         await self.until("rings.length > 0")
         await self.do("void (await rings.shift().accept(audio()))")
 
-    async def listen(self, seconds: float) -> NDArray[np.int16]:
-        """Return what is heard from now on."""
-        await self.page.evaluate("ear.hearAnew()")
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                await asyncio.sleep(seconds / 4)
-                samples = np.frombuffer(base64.b64decode(await self.page.evaluate("ear.heard()")), np.int16)
-                if len(samples) >= seconds * SAMPLE_RATE:
-                    return samples
 
-    async def hears_nothing(self, seconds: float = 0.5) -> None:
-        """Assert that, once what is on its way has come, nothing is heard."""
-        await asyncio.sleep(0.3)
-        level = level_dbfs(await self.listen(seconds))
-        assert level < -60, (self.name, level)
+async def listen(person: Listener | Person, seconds: float) -> NDArray[np.int16]:
+    """Return what somebody hears from now on."""
+    if isinstance(person, Listener):
+        return await person.listen(seconds)
+    frames = await person.listen(time.monotonic(), seconds)
+    return np.concatenate([frame for _, frame in frames])
 
 
-async def hears(person: BrowserPerson | Person, whom: str) -> None:
+async def silence(*people: Listener | Person) -> None:
+    """Assert that, once what is on its way has come, nobody hears anything."""
+    await asyncio.sleep(0.3)
+    for person, samples in zip(people, await asyncio.gather(*(listen(p, 0.6) for p in people)), strict=True):
+        assert level_dbfs(samples) < -60, person.name
+
+
+async def hears(person: Listener | Person, whom: str) -> None:
     """Assert that somebody hears another, clean and at full level, and never anybody else.
 
     A machine that is busy makes a jitter buffer stretch what it plays: it is given time to become clean.
@@ -106,11 +119,7 @@ async def hears(person: BrowserPerson | Person, whom: str) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
             while True:
-                if isinstance(person, BrowserPerson):
-                    samples = await person.listen(1.5)
-                else:
-                    frames = await person.listen(time.monotonic(), 1.5)
-                    samples = np.concatenate([frame for _, frame in frames])
+                samples = await listen(person, 1.5)
                 score = {
                     n: await asyncio.to_thread(correlation, samples, said) for n, said in SENTENCES.items()
                 }
@@ -123,6 +132,6 @@ async def hears(person: BrowserPerson | Person, whom: str) -> None:
         raise AssertionError(f"{person.name} does not hear {whom}: {scores}") from None
 
 
-async def both(one: BrowserPerson | Person, other: BrowserPerson | Person) -> None:
+async def both(one: Listener | Person, other: Listener | Person) -> None:
     """Assert that two people hear each other."""
     await asyncio.gather(hears(one, other.name), hears(other, one.name))

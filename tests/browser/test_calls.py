@@ -9,7 +9,7 @@ from node import CallState
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.browser.conftest import Join
-from tests.browser.person import BrowserPerson, both, hears
+from tests.browser.person import BrowserPerson, both, hears, silence
 from tests.e2e.people import People, Person, eventually, until
 
 pytestmark = pytest.mark.browser
@@ -49,7 +49,7 @@ async def test_hold_from_both_sides(join: Join, people: People, caller: str) -> 
     await alice.do("void call.hold()")
     await alice.state("LocalHold")
     await until(at_bob, CallState.REMOTE_HOLD)
-    await asyncio.gather(alice.hears_nothing(), bob.hears_nothing())
+    await silence(alice, bob)
     await at_bob.hold()
     await until(at_bob, CallState.LOCAL_HOLD)
     await alice.until("call.isHeld.remote")
@@ -57,7 +57,7 @@ async def test_hold_from_both_sides(join: Join, people: People, caller: str) -> 
     await alice.do("void call.resume()")
     await alice.state("RemoteHold")
     assert await alice.do("call.remoteParticipants[0].state") == "Hold"
-    await asyncio.gather(alice.hears_nothing(), bob.hears_nothing())
+    await silence(alice, bob)
     await at_bob.resume()
     await alice.state("Connected")
     await until(at_bob, CallState.CONNECTED)
@@ -67,10 +67,10 @@ async def test_hold_from_both_sides(join: Join, people: People, caller: str) -> 
 async def test_mute_both_ways(join: Join, people: People) -> None:
     alice, bob = await connect(join, people, "alice")
     await alice.do("void call.mute()")
-    await asyncio.gather(bob.hears_nothing(), hears(alice, "bob"))
+    await asyncio.gather(silence(bob), hears(alice, "bob"))
     await alice.do("void call.unmute(), void call.muteIncomingAudio()")
     assert await alice.do("[call.isMuted, call.isIncomingAudioMuted]") == [False, True]
-    await asyncio.gather(alice.hears_nothing(), hears(bob, "alice"))
+    await asyncio.gather(silence(alice), hears(bob, "alice"))
     await alice.do("void call.unmuteIncomingAudio()")
     await hears(alice, "bob")
 
@@ -115,7 +115,7 @@ async def test_two_browsers(join: Join) -> None:
     await both(alice, bob)
     await bob.do("void call.hold()")
     await alice.state("RemoteHold")
-    await asyncio.gather(alice.hears_nothing(), bob.hears_nothing())
+    await silence(alice, bob)
     await bob.do("void call.resume()")
     await alice.state("Connected")
     await both(alice, bob)

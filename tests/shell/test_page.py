@@ -42,6 +42,9 @@ async def test_the_directory_tells_who_can_be_called(client: Client, hub: HubSer
     assert await people(alice) == [("Bob", "offline")]
     await client.join(bob)
     assert await people(alice) == [("Bob", "available")]
+    _, carol = await client.token("carol")
+    await client.join(carol, "Carol at her desk")
+    assert ("Carol at her desk", "available") in await people(alice)
     assert (await client.call("GET", "/v1/directory")).status == 401
 
 

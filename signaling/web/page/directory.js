@@ -38,9 +38,10 @@ export class Directory extends Emitter {
 /**
  * A field to search in or to type a number into, and below it whom that fits, each with a button.
  * @param {Directory} directory
- * @param {{ label: string, verb: (name: string) => string, icon: string, pick: (whom: string, name: string) => void }} how
+ * @param {{ label: string, verb: string, icon: string, pick: (whom: string, name: string) => void,
+ *   but?: string }} how `verb` is what the buttons say before the name, `but` the raw id of whom is left out
  */
-export function picker(directory, { label, verb, icon, pick }) {
+export function picker(directory, { label, verb, icon, pick, but }) {
   const rows = h("ul", { class: "people" });
   const count = h("p", { class: "hint", role: "status" });
   const search = h("input", {
@@ -57,22 +58,25 @@ export function picker(directory, { label, verb, icon, pick }) {
   const found = (/** @type {string} */ text) => {
     const words = text.toLowerCase().split(/\s+/);
     return directory.people.filter((person) => {
+      if (person.raw_id === but) return false;
       const all = [person.name, person.display_name, ...person.aliases].join(" ").toLowerCase();
       return words.every((word) => all.includes(word));
     });
   };
+  const action = (/** @type {string} */ name, /** @type {() => void} */ act) =>
+    button(verb, act, { icon, class: "row-action", label: `${label} ${name}` });
   const show = () => {
     const text = search.value.trim();
     const people = found(text).slice(0, MANY);
     rows.replaceChildren(...people.map((person) => {
-      const act = button(verb(shown(person)), () => pick(person.raw_id, shown(person)), { icon, class: "row-action" });
+      const act = action(shown(person), () => pick(person.raw_id, shown(person)));
       const presence = h("span", { class: "presence" }, PRESENCE[person.presence]);
       presence.dataset.presence = person.presence;
       const name = h("span", { class: "name" }, shown(person));
       return h("li", {}, h("div", { class: "who" }, name, presence), act);
     }));
     if (text && !people.some((person) => same(person.name, text))) {
-      rows.append(h("li", {}, h("div", { class: "who" }, h("span", { class: "name" }, text)), button(verb(text), go, { icon, class: "row-action" })));
+      rows.append(h("li", {}, h("div", { class: "who" }, h("span", { class: "name" }, text)), action(text, go)));
     }
     count.textContent = people.length ? "" : text ? "Nobody of that name here; a number can be dialled." : "Nobody else is here yet.";
   };

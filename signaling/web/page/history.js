@@ -33,6 +33,6 @@ function row(phone, call) {
   const who = h("div", { class: "who" }, h("span", { class: "name" }, name),
     h("span", { class: "presence" }, `${how}${voicemail} · `, when(call.placed_at), ` · ${end}`));
   const picture = h("span", { class: missed ? "missed" : "" }, icon(outgoing ? "out" : "in"));
-  const again = button(`Call ${name}`, () => phone.dial(other.raw_id), { icon: "phone", class: "row-action" });
+  const again = button("Call", () => phone.dial(other.raw_id), { icon: "phone", class: "row-action", label: `Call ${name}` });
   return h("li", {}, picture, who, again);
 }

@@ -134,7 +134,7 @@ function show(phone) {
 function phoneView(phone) {
   const people = picker(phone.directory, {
     label: "Call",
-    verb: (name) => `Call ${name}`,
+    verb: "Call",
     icon: "phone",
     pick: (whom) => {
       people.search.value = "";

@@ -120,7 +120,9 @@ function destination(phone, key, text, now, more) {
   person.setAttribute("aria-label", `${text}: person`);
   const update = () => (person.hidden = kind.value !== "person");
   update();
-  const element = h("fieldset", { class: "rule" }, h("legend", {}, text), field("calls", kind), person, more);
+  kind.setAttribute("aria-label", `${text}: what becomes of it`);
+  more?.setAttribute("aria-label", `${text}: how soon`);
+  const element = h("fieldset", { class: "rule" }, h("legend", {}, text), kind, person, more);
   /** @returns {Destination} */
   const value = () => {
     if (kind.value === now?.kind && kind.value !== "person") return now;

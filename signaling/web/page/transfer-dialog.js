@@ -4,7 +4,7 @@
 /** @import { TransferOptions, TransferTarget } from "../transfer.js" */
 /** @import { Softphone } from "./softphone.js" */
 
-import { Features } from "../callnode.js";
+import { Features, getIdentifierRawId } from "../callnode.js";
 import { button, checkbox, complain, h, say } from "./dom.js";
 import { picker } from "./directory.js";
 
@@ -28,8 +28,9 @@ export function openTransfer(phone, call) {
   };
   const people = picker(phone.directory, {
     label: "Transfer to",
-    verb: (name) => `Transfer to ${name}`,
+    verb: "Transfer",
     icon: "transfer",
+    but: call.remoteParticipants[0] && getIdentifierRawId(call.remoteParticipants[0].identifier),
     pick: (id, name) => {
       if (toBox.checked) return start({ targetParticipantVoicemail: { id } }, `the voicemail of ${name}`);
       start({ targetParticipant: { id } }, name, { disableForwardingAndUnanswered: never.input.checked });

@@ -1,0 +1,32 @@
+"""A person at the softphone page: what they see, press and hear."""
+
+from playwright.async_api import Locator, expect
+
+from tests.browser.person import Listener
+from tests.e2e.people import PATIENCE
+
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+class Softphone(Listener):
+    """The page in a browser, signed in as somebody; the microphone is the browser's."""
+
+    async def sign_in(self, code: str) -> None:
+        await self.page.get_by_label("Invitation code").fill(code)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await expect(self.page.get_by_role("heading", name="Phone")).to_be_visible()
+
+    def call(self, name: str) -> Locator:
+        """Return the card of the call with somebody."""
+        return self.page.get_by_role("article", name=f"Call with {name}", exact=True)
+
+    async def talks(self, name: str, state: str = "Connected") -> None:
+        """Wait until the call with somebody is in a state."""
+        await expect(self.call(name)).to_have_attribute("data-state", state)
+
+    async def press(self, button: str, within: Locator | None = None) -> None:
+        await (within or self.page).get_by_role("button", name=button, exact=True).click()
+
+    async def told(self, text: str) -> None:
+        """Wait until the page says something."""
+        await expect(self.page.get_by_role("status").filter(has_text=text).first).to_be_visible()
