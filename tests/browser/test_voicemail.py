@@ -1,0 +1,99 @@
+"""Voicemail with a browser: left from it, transferred to it in each role, played and seeked in the page."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from media.measure import correlation
+from media.source import load
+from node import CallState, Features, TransferState
+from node.voicemail import Limits, Mailbox, Message
+from tests.browser.conftest import Join, Open
+from tests.browser.person import hears
+from tests.browser.test_transfers import final, meet, transferred
+from tests.e2e.people import SENTENCES, People, eventually, until
+from tests.e2e.test_voicemail import box_of, filed, voicemail
+
+pytestmark = pytest.mark.browser
+
+BRIEF = Limits(greeting=1.0, maximum=4.0)
+
+
+async def assert_says(box: Mailbox, message: Message, name: str, folder: Path) -> None:
+    path = folder / "message.ogg"
+    await box.audio(message.id, path)
+    assert correlation(load(path), SENTENCES[name]) > 0.6
+
+
+async def test_a_message_is_left_from_the_browser(join: Join, people: People, tmp_path: Path) -> None:
+    async with voicemail(people, tmp_path, BRIEF):
+        box = await box_of(people, "bob")
+        alice = await join("alice")
+        await alice.dial("bob")
+        await alice.state("Connected")
+        assert await alice.do("call.outcome.kind") == "voicemail"
+        await alice.state("Disconnected")  # by the maximum length
+        [message] = await filed(box)
+        assert message.caller.name == "alice"
+        await assert_says(box, message, "alice", tmp_path)
+
+
+async def test_the_browser_transfers_to_voicemail(join: Join, people: People, tmp_path: Path) -> None:
+    async with voicemail(people, tmp_path, BRIEF):
+        box = await box_of(people, "carol")
+        alice, bob = await join("alice"), await people.join("bob")
+        await meet(alice, bob)
+        target = "{ targetParticipantVoicemail: { microsoftTeamsUserId: 'carol', rawId: 'carol' } }"
+        await alice.do(f"void (window.moved = transfer.transfer({target}))")
+        await transferred(alice)
+        assert await alice.do("moved.outcome.kind") == "voicemail"
+        await eventually(lambda: len(bob.agent.calls) == 2 or bob.agent.calls == [])
+        [message] = await filed(box)
+        assert (message.caller.name, message.transferor and message.transferor.name) == ("bob", "alice")
+        await assert_says(box, message, "bob", tmp_path)
+
+
+async def test_the_browser_is_transferred_to_voicemail(join: Join, people: People, tmp_path: Path) -> None:
+    async with voicemail(people, tmp_path, BRIEF):
+        box = await box_of(people, "carol")
+        alice, bob = await people.join("alice"), await join("bob")
+        mine = alice.dial("bob")
+        await bob.pick_up()
+        await until(mine, CallState.CONNECTED)
+        transfer = mine.feature(Features.TRANSFER).transfer(target_participant_voicemail="carol")
+        assert await final(transfer) is TransferState.TRANSFERRED
+        [message] = await filed(box)
+        assert (message.caller.name, message.transferor and message.transferor.name) == ("bob", "alice")
+        await assert_says(box, message, "bob", tmp_path)
+
+
+async def test_a_message_is_played_and_seeked_in_the_page(
+    softphone: Open, people: People, tmp_path: Path
+) -> None:
+    async with voicemail(people, tmp_path, BRIEF):
+        bob = await people.join("bob")
+        alice = await softphone("alice")
+        ringing = bob.dial("alice")
+        await alice.press("To voicemail")
+        await until(ringing, CallState.DISCONNECTED)
+        await expect(alice.page.get_by_label("1 new")).to_be_visible()
+        await alice.press("Voicemail 1 new")
+        row = alice.page.get_by_role("listitem").filter(has_text="Bob")
+        await alice.press("Play", row)
+        audio = row.locator("audio")
+        await expect(audio).to_have_js_property("paused", False)
+        seconds = await audio.evaluate("(audio) => audio.duration")
+        assert 2.0 < seconds < 5.0
+        await row.get_by_label("Speed").select_option("2")
+        await audio.evaluate("(audio) => { audio.currentTime = audio.duration - 0.3; }")
+        await expect(audio).to_have_js_property("ended", True)
+        await expect(row).to_have_attribute("data-folder", "saved")
+        await alice.press("Delete", row)
+        await expect(row).to_have_count(0)
+        await alice.press("Undo")
+        await expect(row).to_have_count(1)
+        await alice.press("Call back", row)
+        await bob.pick_up()
+        await alice.talks("Bob")
+        await hears(bob, "alice")
