@@ -14,13 +14,15 @@ import { callerInfo, getIdentifierRawId } from "./identifiers.js";
 import { BAD_ARGUMENT, INVALID_TOKEN, NETWORK, sameReason } from "./reasons.js";
 import { Runtime } from "./runtime.js";
 import { mintId, wireContext } from "./shapes.js";
+import { Snapshot } from "./snapshot.js";
 import { LocalAudioStream } from "./streams.js";
 import { TransferRequested } from "./transfer.js";
 
 /**
  * @typedef {"Connected" | "Disconnected"} ConnectionState
- * @typedef {{ displayName?: string, transferConsent?: boolean }} CallAgentOptions with transfer consent (beyond
- *   ACS) the application is asked before it is transferred: event `transferRequested` of the call's feature
+ * @typedef {{ displayName?: string, transferConsent?: boolean, storage?: Storage }} CallAgentOptions beyond ACS: with
+ *   transfer consent the application is asked before it is transferred, event `transferRequested` of the call's
+ *   feature; with a storage, such as `sessionStorage`, calls go on when the page is loaded again
  */
 
 /**
@@ -64,6 +66,7 @@ export class CallAgent extends Emitter {
     this.#runtime = new Runtime(credential, url, {
       displayName: this.displayName,
       consent: options.transferConsent ?? false,
+      snapshot: options.storage ? new Snapshot(options.storage) : null,
       configuration,
       onNews: (news) => this.#tell(news),
       onLinked: (on) => {
@@ -86,6 +89,11 @@ export class CallAgent extends Emitter {
   /** The calls that are not over; one that rings here is not among them. @returns {ReadonlyArray<Call>} */
   get calls() {
     return [...this.#calls.values()];
+  }
+
+  /** Beyond ACS: the calls that ring here. */
+  get incomingCalls() {
+    return [...this.#incoming.values()];
   }
 
   /** Beyond ACS: who this agent is, as others see it. */
@@ -247,6 +255,7 @@ export class CallAgent extends Emitter {
       this.#calls.set(session.id, call);
       const old = this.#calls.get(session.replaces ?? "");
       if (old) call.localAudioStreams = old.localAudioStreams;
+      if (session.renewing) call.localAudioStreams = [this.#attach(session.id, {})];
       call._set(session);
       return this._emit("callsUpdated", { added: [call], removed: [] });
     }

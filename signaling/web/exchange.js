@@ -9,7 +9,7 @@
  * @typedef {{ do: "makeOffer", callId: string }
  *   | { do: "makeAnswer", callId: string, sdp: string }
  *   | { do: "applyAnswer", callId: string, sdp: string }
- *   | { do: "answerReoffer", callId: string, sdp: string }
+ *   | { do: "answerReoffer" | "answerAnew", callId: string, sdp: string }
  *   | { do: "addCandidate", callId: string, candidate: RTCIceCandidateInit }
  *   | { do: "setHold", callId: string, local: boolean, remote: boolean, offerer: boolean }
  *   | { do: "mute", callId: string, outgoing: boolean, incoming: boolean }
@@ -20,7 +20,7 @@
 
 /**
  * What media tells.
- * @typedef {{ has: "offerReady" | "answerReady" | "reofferReady" | "reofferAnswered", callId: string, sdp: string }
+ * @typedef {{ has: "offerReady" | "answerReady" | "reofferReady" | "reofferAnswered" | "anewAnswered", callId: string, sdp: string }
  *   | { has: "candidate", callId: string, candidate: RTCIceCandidate }
  *   | { has: "audioUp" | "mediaLost" | "closed", callId: string }
  *   | { has: "dtmfReceived", callId: string, digit: string }
@@ -43,6 +43,8 @@
  *   | { is: "linked", on: boolean }
  *   | { is: "cut", reason: Reason }
  *   | { is: "anew" }
+ *   | { is: "parting" }
+ *   | { is: "restore", calls: Session[], ringing: Session[] }
  *   | { is: "tick" }} Input
  */
 

@@ -70,14 +70,19 @@ export class Link {
   /** @type {Promise<void> | null} */
   #running = null;
   #wake = () => {};
+  /** @type {Resume | null} */
+  #earlier;
 
   /**
    * @param {string} url of the hub
    * @param {() => Promise<string>} token
    * @param {string} displayName
    * @param {LinkOwner} owner
+   * @param {Resume | null} [earlier] the session to take up, of a page that was loaded again
    */
-  constructor(url, token, displayName, owner) {
+  constructor(url, token, displayName, owner, earlier = null) {
+    this.#earlier = earlier;
+    this.#heard = earlier?.last_seq ?? 0;
     this.#url = url.replace(/\/$/, "").replace(/^http/, "ws") + "/v1/agent";
     this.#token = token;
     this.#displayName = displayName;
@@ -92,6 +97,15 @@ export class Link {
     return new Promise((resolve) => {
       this.#running = this.#run(resolve);
     });
+  }
+
+  /**
+   * What it takes to go on with this session, null without one.
+   * @returns {Resume | null}
+   */
+  get resume() {
+    if (!this.#welcome || !this.#resumable) return null;
+    return { session: this.#welcome.session, secret: this.#welcome.secret, last_seq: this.#heard };
   }
 
   /**
@@ -192,11 +206,7 @@ export class Link {
    */
   async #connect() {
     const used = (this.#used = await this.#freshToken());
-    /** @type {Resume | null} */
-    let resume = null;
-    if (this.#welcome && this.#resumable) {
-      resume = { session: this.#welcome.session, secret: this.#welcome.secret, last_seq: this.#heard };
-    }
+    const resume = this.resume ?? this.#earlier;
     const socket = new WebSocket(this.#url);
     try {
       await new Promise((resolve, reject) => {
@@ -246,10 +256,12 @@ export class Link {
     this.#resumable = true;
     if (welcome.resumed) {
       this.#acknowledged(welcome.last_seq ?? 0);
+      if (this.#earlier) this.#seq = welcome.last_seq ?? 0;
     } else {
       this.#sent = [];
       this.#seq = this.#heard = 0;
     }
+    this.#earlier = null;
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#receive(socket, data);
     for (const { frame } of this.#sent) socket.send(frame);

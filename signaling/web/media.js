@@ -177,6 +177,12 @@ export class Media {
         const reoffer = await leg.peer?.applyAnswer(order.sdp);
         return reoffer ? this.#tellSdp("reofferReady", leg, reoffer) : undefined;
       }
+      case "answerAnew": {
+        leg.peer?.close();
+        leg.peer = null;
+        const peer = await this.#open(leg);
+        return this.#tellSdp("anewAnswered", leg, await peer.answer(order.sdp));
+      }
       case "answerReoffer":
         if (leg.peer) this.#tellSdp("reofferAnswered", leg, await leg.peer.answer(order.sdp));
         return;
@@ -223,7 +229,10 @@ export class Media {
 
   /** @param {Leg} leg @returns {Promise<MediaStreamTrack>} */
   async #track(leg) {
-    const stream = await leg.source?.getMediaStream();
+    const { source } = leg;
+    const stream = await source?.getMediaStream();
+    // Opening a microphone takes a while, in which another may have been chosen.
+    if (leg.source !== source) return this.#track(leg);
     const [track] = stream?.getAudioTracks() ?? [];
     if (!track) throw new Error("there is nothing to say: the stream has no audio track");
     leg.said?.stop();
@@ -244,7 +253,9 @@ export class Media {
 
   /** @param {Leg} leg @param {MediaStreamTrack} heard */
   #hear(leg, heard) {
+    if (leg.speaker) leg.speaker.srcObject = null;
     leg.heard = heard;
+    leg.sinkId = "";
     leg.speaker = new Audio();
     leg.speaker.autoplay = true;
     // One stream for good: browsers make a new one each time the direction changes.
@@ -294,7 +305,11 @@ export class Media {
     queueMicrotask(() => this.#tell({ has: "closed", callId: leg.callId }));
   }
 
-  /** @param {"offerReady" | "answerReady" | "reofferReady" | "reofferAnswered"} has @param {Leg} leg @param {string} sdp */
+  /**
+   * @param {"offerReady" | "answerReady" | "reofferReady" | "reofferAnswered" | "anewAnswered"} has
+   * @param {Leg} leg
+   * @param {string} sdp
+   */
   #tellSdp(has, leg, sdp) {
     if (!leg.closed) this.#tell({ has, callId: leg.callId, sdp });
   }

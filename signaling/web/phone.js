@@ -5,8 +5,8 @@
  * The hub decides transfers; a phone obeys `call.originate`, and answers a call that replaces one of its own.
  */
 
-/** @import { CallEnd, CallIncoming, CallOriginate, ClientMessage, HubMessage, Reason, TransferRequest,
- *    TransferUpdate } from "./messages.js" */
+/** @import { CallEnd, CallIncoming, CallOriginate, CallUpdate, ClientMessage, HubMessage, Reason,
+ *    TransferRequest, TransferUpdate } from "./messages.js" */
 /** @import { Happening, Input, Order, Output } from "./exchange.js" */
 /** @import { Session, SessionFields } from "./session.js" */
 
@@ -20,6 +20,9 @@ const SETUP_SECONDS = 900;
 const PICKUP_SECONDS = 30;
 const TRANSFER_SECONDS = 600;
 const ATTACH_SECONDS = 40;
+
+/** What is true of a call whose peer connection is fresh. */
+const FRESH = { lost: false, renegotiating: false, reoffer: "", holdChanged: false, renewing: false };
 
 /** @type {Map<Reason, CallEnd["cause"]>} */
 const CAUSES = new Map([[NO_MEDIA, "no_media"], [MEDIA_LOST, "media_lost"], [TIMED_OUT, "failed"]]);
@@ -133,6 +136,14 @@ export class Phone {
         return this.#cut(what.reason);
       case "anew":
         return this.#attach(now);
+      case "parting":
+        // A page that is loaded again comes back within a moment: the other end is to wait without any sound.
+        for (const call of this.calls.values()) {
+          if (call.up && isLive(call) && !call.localHold) this.#send({ type: "call.hold", call_id: call.id, on: true });
+        }
+        return;
+      case "restore":
+        return this.#restore(what.calls, what.ringing, now);
       case "tick":
         return this.#tick(now);
       default:
@@ -174,7 +185,7 @@ export class Phone {
         return this.#do({ do: "addCandidate", callId: message.call_id, candidate: { candidate, sdpMid, sdpMLineIndex } });
       }
       case "call.update":
-        return this.#update(message.call_id, message.kind === "offer", message.sdp);
+        return this.#update(message);
       case "call.hold": {
         const call = this.#live(message.call_id);
         if (call && call.remoteHold !== message.on) this.#rehold({ ...call, remoteHold: message.on });
@@ -213,6 +224,9 @@ export class Phone {
     const call_id = call.id;
     switch (happening.has) {
       case "offerReady":
+        if (call.renewing) {
+          return this.#send({ type: "call.update", call_id, kind: "offer", sdp: happening.sdp, anew: true });
+        }
         this.#put({ ...call, placed: true }, true);
         return this.#send({
           type: "call.place", call_id, target: call.remote.raw_id, sdp: happening.sdp,
@@ -232,6 +246,9 @@ export class Phone {
         return this.#send({ type: "call.update", call_id, kind: "offer", sdp: happening.sdp });
       case "reofferAnswered":
         return this.#send({ type: "call.update", call_id, kind: "answer", sdp: happening.sdp });
+      case "anewAnswered":
+        this.#send({ type: "call.update", call_id, kind: "answer", sdp: happening.sdp, anew: true });
+        return this.#holdAnew(call);
       case "audioUp":
         this.#put({ ...call, heard: true }, true);
         return this.#send({ type: "call.up", call_id });
@@ -327,12 +344,24 @@ export class Phone {
     this.#out.push({ news: "transfer", update });
   }
 
-  /** @param {string} callId @param {boolean} isOffer @param {string} sdp */
-  #update(callId, isOffer, sdp) {
+  /** @param {CallUpdate} update */
+  #update({ call_id: callId, kind, sdp, anew = false }) {
     const call = this.#live(callId);
-    if (!call) return;
-    if (isOffer) return this.#do({ do: "answerReoffer", callId, sdp });
+    if (!call || (call.renewing && !anew)) return;
+    if (kind === "offer" && anew) {
+      if (call.renewing && isOfferer(call)) return; // both began anew: the caller's offer counts
+      // What was being negotiated went with the connection that the other end has lost.
+      const state = call.up ? talking(call) : call.state;
+      this.#put({ ...call, ...FRESH, state, deadline: null });
+      return this.#do({ do: "answerAnew", callId, sdp });
+    }
+    if (kind === "offer") return this.#do({ do: "answerReoffer", callId, sdp });
     this.#do({ do: "applyAnswer", callId, sdp });
+    if (call.renewing) {
+      this.#put({ ...call, ...FRESH, state: talking(call), deadline: null });
+      this.#send({ type: "call.hold", call_id: callId, on: call.localHold });
+      return this.#holdAnew(call);
+    }
     const answered = { ...call, renegotiating: false, reoffer: "", deadline: null };
     if (call.holdChanged) this.#rehold({ ...answered, holdChanged: false });
     else this.#put(answered, true);
@@ -348,6 +377,39 @@ export class Phone {
     if (offerer && call.renegotiating) return this.#put({ ...call, holdChanged: true });
     this.#put({ ...call, renegotiating: offerer });
     this.#do({ do: "setHold", callId: call.id, local: call.localHold, remote: call.remoteHold, offerer });
+  }
+
+  /**
+   * Offer the direction that fits who holds, where a fresh peer connection has begun without any hold.
+   * @param {Session} call
+   */
+  #holdAnew({ id }) {
+    const call = this.#live(id);
+    if (call && isOfferer(call) && (call.localHold || call.remoteHold)) this.#rehold(call);
+  }
+
+  /**
+   * Go on with the calls of a page that was loaded again; what was not up is over, what rang rings.
+   * @param {Session[]} calls
+   * @param {Session[]} ringing
+   * @param {number} now
+   */
+  #restore(calls, ringing, now) {
+    for (const call of ringing) {
+      this.ringing.set(call.id, call);
+      this.#out.push({ news: "ring", call });
+    }
+    for (const call of calls) {
+      if (!call.up || !isLive(call)) {
+        this.#send({ type: "call.end", call_id: call.id, cause: "hangup" });
+        continue;
+      }
+      const deadline = now + PICKUP_SECONDS;
+      this.#new(session({ ...call, ...FRESH, renewing: true, state: "Connecting", deadline }));
+      const { id: callId, localHold: local, remoteHold: remote } = call;
+      this.#do({ do: "makeOffer", callId });
+      this.#do({ do: "setHold", callId, local, remote, offerer: false });
+    }
   }
 
   /** @param {string} callId @param {Reason} reason */

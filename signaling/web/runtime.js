@@ -8,6 +8,7 @@
 /** @import { CommunicationTokenCredential } from "./credential.js" */
 /** @import { Input, News, Output } from "./exchange.js" */
 /** @import { HubMessage, Party, Reason, Welcome } from "./messages.js" */
+/** @import { Snapshot } from "./snapshot.js" */
 
 import { AzureCommunicationTokenCredential, EARLY_MILLISECONDS } from "./credential.js";
 import { Link } from "./link.js";
@@ -36,21 +37,28 @@ export class Runtime {
   #timer = 0;
   #renewal = 0;
   #token = "";
+  #snapshot;
+  #earlier;
+  #parting = () => this.give({ is: "parting" });
 
   /**
    * @param {CommunicationTokenCredential} credential
    * @param {string} url of the hub
    * @param {{ displayName: string, consent: boolean, configuration: RTCConfiguration,
-   *   onNews: (news: News) => void, onLinked: (on: boolean) => void, onLost: (reason: Reason) => void }} options
+   *   onNews: (news: News) => void, onLinked: (on: boolean) => void, onLost: (reason: Reason) => void,
+   *   snapshot: Snapshot | null }} options
    */
-  constructor(credential, url, { displayName, consent, configuration, onNews, onLinked, onLost }) {
+  constructor(credential, url, { displayName, consent, configuration, onNews, onLinked, onLost, snapshot }) {
+    this.#snapshot = snapshot;
+    this.#earlier = snapshot?.load() ?? null;
+    if (snapshot) window.addEventListener("pagehide", this.#parting);
     this.#credential = credential;
     this.#onNews = onNews;
     this.#onLinked = onLinked;
     this.#onLost = onLost;
     this.media = new Media((happening) => this.give({ is: "fromMedia", happening }), configuration);
     this.#phone = new Phone({ consent });
-    this.#link = new Link(url, () => this.#freshToken(), displayName, this);
+    this.#link = new Link(url, () => this.#freshToken(), displayName, this, this.#earlier?.resume);
   }
 
   /** Connect; return why that is impossible, or null. */
@@ -74,6 +82,7 @@ export class Runtime {
       this.#pumping = false;
       this.#arm();
     }
+    this.#save();
     for (let news = this.#news.shift(); news; news = this.#news.shift()) this.#onNews(news);
   }
 
@@ -81,7 +90,9 @@ export class Runtime {
   async close() {
     this.give({ is: "cut", reason: NETWORK });
     clearTimeout(this.#renewal);
+    window.removeEventListener("pagehide", this.#parting);
     await this.#link.close();
+    this.#snapshot?.clear();
     this.media.close();
     clearTimeout(this.#timer);
   }
@@ -91,6 +102,10 @@ export class Runtime {
     this.me = welcome.me;
     this.rights = welcome.rights;
     if (again && !welcome.resumed) this.give({ is: "anew" });
+    if (this.#earlier && welcome.resumed) {
+      this.give({ is: "restore", calls: this.#earlier.calls, ringing: this.#earlier.ringing });
+    }
+    this.#earlier = null;
     this.give({ is: "linked", on: true });
     this.#onLinked(true);
   }
@@ -115,6 +130,11 @@ export class Runtime {
     clearTimeout(this.#renewal);
     this.give({ is: "cut", reason });
     this.#onLost(reason);
+  }
+
+  #save() {
+    const { calls, ringing } = this.#phone;
+    this.#snapshot?.save({ resume: this.#link.resume, calls: [...calls.values()], ringing: [...ringing.values()] });
   }
 
   /** @param {Output} output */

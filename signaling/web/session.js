@@ -41,6 +41,7 @@
  * @property {boolean} renegotiating
  * @property {string} reoffer
  * @property {boolean} holdChanged
+ * @property {boolean} renewing whether a fresh peer connection is offered in the place of a lost one
  * @property {number | null} deadline
  *
  * @typedef {Readonly<SessionFields>} Session
@@ -63,7 +64,7 @@ export function session(given) {
     offer: "", placed: false, heard: false, up: false,
     transferId: null, replaces: null,
     lost: false, transferred: false, attaching: false,
-    renegotiating: false, reoffer: "", holdChanged: false,
+    renegotiating: false, reoffer: "", holdChanged: false, renewing: false,
     deadline: null,
     ...given,
   });

@@ -11,8 +11,9 @@ from node import CallState, Features, TransferState
 from node.voicemail import Limits, Mailbox, Message
 from tests.browser.conftest import Join, Open
 from tests.browser.person import hears
-from tests.browser.test_transfers import final, meet, transferred
+from tests.browser.test_transfers import meet, transferred
 from tests.e2e.people import SENTENCES, People, eventually, until
+from tests.e2e.test_transfers import final
 from tests.e2e.test_voicemail import box_of, filed, voicemail
 
 pytestmark = pytest.mark.browser

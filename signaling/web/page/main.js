@@ -126,6 +126,7 @@ function show(phone) {
   const nav = h("nav", { "aria-label": "Views" }, ...tabs);
   app.replaceChildren(h("a", { class: "skip", href: "#view" }, "Skip to content"), header, nav, h("div", { class: "content" }, away, calls, main));
   follow({ added: [...phone.calls], removed: [] });
+  for (const incoming of phone.agent.incomingCalls) showRinging(phone, incoming, calls);
   counted();
   go(VIEWS[0]);
 }

@@ -52,6 +52,7 @@ export class Softphone extends Emitter {
     this.devices = devices;
     this.agent = agent;
     this.#follow(agent);
+    for (const call of agent.calls) call.on("stateChanged", () => this.#sound());
     void this.#restoreChoices();
     devices.on("audioDevicesUpdated", () => void this.#restoreChoices());
   }
@@ -64,7 +65,7 @@ export class Softphone extends Emitter {
     const client = new CallClient({ hub: location.origin });
     const devices = await client.getDeviceManager();
     const credential = new AzureCommunicationTokenCredential(token);
-    const agent = await client.createCallAgent(credential);
+    const agent = await client.createCallAgent(credential, { storage: sessionStorage });
     return new Softphone(token, client, devices, agent);
   }
 
