@@ -5,8 +5,9 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 /
             && { echo $$p; break; }; done)
 PIP     = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 ARGS    =
-TESTS   = unit or shell or world or e2e or devices
-GATES   = check-format check-lint check-types check-imports check-schema coverage check-tests
+TESTS   = unit or shell or world or e2e or devices or browser
+GATES   = check-format check-lint check-types check-web check-imports check-schema coverage check-tests
+TSC     = npx --yes --package typescript@5.9 tsc
 comma   = ,
 
 # Say what happens next: coloured on a terminal, plain elsewhere.
@@ -55,6 +56,10 @@ check-types:
 	$(call say,types: mypy --strict)
 	@.venv/bin/mypy --strict
 
+check-web:
+	$(call say,types: the page and the JavaScript client$(comma) against the wire)
+	@$(TSC) -p signaling/web
+
 check-imports:
 	$(call say,imports: the walls between the rooms)
 	@.venv/bin/lint-imports --no-logo
@@ -91,7 +96,12 @@ make-venv = .venv/bin/python -c '' 2>/dev/null || { \
 	"$(PYTHON)" -m venv --clear .venv; }
 
 # Programs that tests run, and their packages; virtual sound cards are Linux's.
-PROGRAMS = ffprobe:ffmpeg
+PROGRAMS = ffprobe:ffmpeg npx:npm
+ifneq ($(findstring browser,$(TESTS)),)
+ifeq ($(shell command -v chromium chromium-browser google-chrome),)
+PROGRAMS += chromium:chromium
+endif
+endif
 ifeq ($(shell uname),Linux)
 PROGRAMS += pulseaudio:pulseaudio pactl:pulseaudio-utils pipewire:pipewire pipewire-pulse:pipewire-pulse \
             wireplumber:wireplumber dbus-daemon:dbus

@@ -1,5 +1,6 @@
 """A real hub, people with Python nodes, and people at real browsers."""
 
+import shutil
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ from tests.e2e.people import SENTENCES, People
 Join = Callable[..., Awaitable[BrowserPerson]]
 Open = Callable[[str], Awaitable[Softphone]]
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -63,8 +65,9 @@ async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
         file.setframerate(SAMPLE_RATE)
         file.writeframes(SENTENCES["alice"].tobytes())
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={voice}"]
+    assert CHROMIUM is not None, "install Chromium (Debian: apt install chromium)"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         try:
             yield browser
         finally:
