@@ -9,7 +9,8 @@
  * @typedef {{ do: "makeOffer", callId: string }
  *   | { do: "makeAnswer", callId: string, sdp: string }
  *   | { do: "applyAnswer", callId: string, sdp: string }
- *   | { do: "answerReoffer" | "answerAnew", callId: string, sdp: string }
+ *   | { do: "answerReoffer", callId: string, sdp: string }
+ *   | { do: "renew", callId: string }
  *   | { do: "addCandidate", callId: string, candidate: RTCIceCandidateInit }
  *   | { do: "setHold", callId: string, local: boolean, remote: boolean, offerer: boolean }
  *   | { do: "mute", callId: string, outgoing: boolean, incoming: boolean }
@@ -20,9 +21,9 @@
 
 /**
  * What media tells.
- * @typedef {{ has: "offerReady" | "answerReady" | "reofferReady" | "reofferAnswered" | "anewAnswered", callId: string, sdp: string }
+ * @typedef {{ has: "offerReady" | "answerReady" | "reofferReady" | "reofferAnswered", callId: string, sdp: string }
  *   | { has: "candidate", callId: string, candidate: RTCIceCandidate }
- *   | { has: "audioUp" | "mediaLost" | "closed", callId: string }
+ *   | { has: "audioUp" | "pathLost" | "mediaLost" | "closed", callId: string }
  *   | { has: "dtmfReceived", callId: string, digit: string }
  *   | { has: "remoteSpeaking", callId: string, on: boolean }
  *   | { has: "failed", callId: string, what: string }} Happening

@@ -177,15 +177,14 @@ export class Media {
         const reoffer = await leg.peer?.applyAnswer(order.sdp);
         return reoffer ? this.#tellSdp("reofferReady", leg, reoffer) : undefined;
       }
-      case "answerAnew": {
-        leg.peer?.close();
-        leg.peer = null;
-        const peer = await this.#open(leg);
-        return this.#tellSdp("anewAnswered", leg, await peer.answer(order.sdp));
+      case "answerReoffer": {
+        const peer = leg.peer?.describes(order.sdp) ? leg.peer : await this.#open(leg);
+        return this.#tellSdp("reofferAnswered", leg, await peer.answer(order.sdp));
       }
-      case "answerReoffer":
-        if (leg.peer) this.#tellSdp("reofferAnswered", leg, await leg.peer.answer(order.sdp));
-        return;
+      case "renew": {
+        const peer = await this.#open(leg);
+        return this.#tellSdp("reofferReady", leg, await peer.offer());
+      }
       case "addCandidate":
         if (leg.peer) await leg.peer.addCandidate(order.candidate);
         else leg.early.push(order.candidate);
@@ -211,6 +210,7 @@ export class Media {
     const track = await this.#track(leg);
     if (leg.closed) throw new Error("the call is over");
     const { callId } = leg;
+    leg.peer?.close();
     leg.peer = new Peer(this.#configuration, track, {
       candidate: (candidate) => this.#tell({ has: "candidate", callId, candidate }),
       track: (heard) => this.#hear(leg, heard),
@@ -219,6 +219,7 @@ export class Media {
         if (leg.takesOver && !leg.tookOver) this.#takeOver(leg);
         this.#tell({ has: "audioUp", callId });
       },
+      silent: () => this.#tell({ has: "pathLost", callId }),
       lost: () => this.#tell({ has: "mediaLost", callId }),
       speaking: (on) => this.#tell({ has: "remoteSpeaking", callId, on }),
     });
@@ -306,7 +307,7 @@ export class Media {
   }
 
   /**
-   * @param {"offerReady" | "answerReady" | "reofferReady" | "reofferAnswered" | "anewAnswered"} has
+   * @param {"offerReady" | "answerReady" | "reofferReady" | "reofferAnswered"} has
    * @param {Leg} leg
    * @param {string} sdp
    */

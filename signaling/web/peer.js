@@ -2,6 +2,7 @@
 
 const CONNECT_MILLISECONDS = 10_000; // from both descriptions to ICE and DTLS up
 const WATCH_MILLISECONDS = 200;
+const SILENT_MILLISECONDS = 3_000; // without any packet, although none holds
 const FIRST_AUDIO_MILLISECONDS = 10;
 const SPEAKING_LEVEL = 0.02; // RTCRtpSynchronizationSource.audioLevel, 0 to 1
 const SPEAKING_HANG = 3; // looks without speech until somebody has ceased to talk
@@ -13,6 +14,7 @@ const DTMF_GAP_MILLISECONDS = 70;
  * @property {(candidate: RTCIceCandidate) => void} candidate
  * @property {(track: MediaStreamTrack) => void} track is the other end's sound
  * @property {() => void} audioUp at the first sound of the other end, even if it is silence; once
+ * @property {() => void} silent every 3 s without any packet, although none holds
  * @property {() => void} lost once, if the path does not come up within 10 s, closes, or brings no packet for 10 s
  * @property {(on: boolean) => void} speaking
  */
@@ -30,6 +32,7 @@ export class Peer {
   #closed = false;
   #describedAt = Infinity;
   #heardAt = 0;
+  #silentAt = 0;
   #speechless = SPEAKING_HANG;
   #look = 0;
 
@@ -50,6 +53,15 @@ export class Peer {
       if (candidate?.candidate) this.#owner.candidate(candidate);
     };
     this.#pc.onconnectionstatechange = () => this.#stateChanged();
+  }
+
+  /**
+   * Return whether a description of the other end is of this path: a new one has another ICE user (RFC 8839 §5.4).
+   * @param {string} sdp
+   */
+  describes(sdp) {
+    const known = this.#pc.remoteDescription?.sdp;
+    return known !== undefined && iceUser(known) === iceUser(sdp);
   }
 
   /** Return an offer, or a re-offer of the current direction; candidates follow it. */
@@ -167,6 +179,11 @@ export class Peer {
     }
     // What was heard in the last 10 s is listed (W3C webrtc-pc, getSynchronizationSources).
     if (source || this.#held) this.#heardAt = now;
+    const silentFor = source && !this.#held ? performance.timeOrigin + now - source.timestamp : 0;
+    if (silentFor > SILENT_MILLISECONDS && now - this.#silentAt > SILENT_MILLISECONDS) {
+      this.#silentAt = now;
+      this.#owner.silent();
+    }
     if (this.#up) this.#listen(source);
     if (!source && !this.#held && now - this.#heardAt > CONNECT_MILLISECONDS) return this.#lost();
     this.#look = setTimeout(() => this.#watch(), this.#up ? WATCH_MILLISECONDS : FIRST_AUDIO_MILLISECONDS);
@@ -193,3 +210,6 @@ export class Peer {
     this.#owner.lost();
   }
 }
+
+/** @param {string} sdp */
+const iceUser = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1];

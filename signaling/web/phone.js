@@ -21,8 +21,8 @@ const PICKUP_SECONDS = 30;
 const TRANSFER_SECONDS = 600;
 const ATTACH_SECONDS = 40;
 
-/** What is true of a call whose peer connection is fresh. */
-const FRESH = { lost: false, renegotiating: false, reoffer: "", holdChanged: false, renewing: false };
+/** What is true of a call that has no peer connection yet. */
+const FRESH = { lost: false, renegotiating: false, renewDue: false, reoffer: "", holdChanged: false };
 
 /** @type {Map<Reason, CallEnd["cause"]>} */
 const CAUSES = new Map([[NO_MEDIA, "no_media"], [MEDIA_LOST, "media_lost"], [TIMED_OUT, "failed"]]);
@@ -186,6 +186,10 @@ export class Phone {
       }
       case "call.update":
         return this.#update(message);
+      case "call.renew": {
+        const call = this.#live(message.call_id);
+        return call?.up ? this.#renew(call) : undefined;
+      }
       case "call.hold": {
         const call = this.#live(message.call_id);
         if (call && call.remoteHold !== message.on) this.#rehold({ ...call, remoteHold: message.on });
@@ -224,9 +228,6 @@ export class Phone {
     const call_id = call.id;
     switch (happening.has) {
       case "offerReady":
-        if (call.renewing) {
-          return this.#send({ type: "call.update", call_id, kind: "offer", sdp: happening.sdp, anew: true });
-        }
         this.#put({ ...call, placed: true }, true);
         return this.#send({
           type: "call.place", call_id, target: call.remote.raw_id, sdp: happening.sdp,
@@ -245,10 +246,8 @@ export class Phone {
         this.#put({ ...call, reoffer: happening.sdp }, true);
         return this.#send({ type: "call.update", call_id, kind: "offer", sdp: happening.sdp });
       case "reofferAnswered":
-        return this.#send({ type: "call.update", call_id, kind: "answer", sdp: happening.sdp });
-      case "anewAnswered":
-        this.#send({ type: "call.update", call_id, kind: "answer", sdp: happening.sdp, anew: true });
-        return this.#holdAnew(call);
+        this.#send({ type: "call.update", call_id, kind: "answer", sdp: happening.sdp });
+        return call.renewing ? this.#renewed(call) : undefined;
       case "audioUp":
         this.#put({ ...call, heard: true }, true);
         return this.#send({ type: "call.up", call_id });
@@ -257,6 +256,8 @@ export class Phone {
         return;
       case "remoteSpeaking":
         return this.#put({ ...call, remoteSpeaking: happening.on });
+      case "pathLost":
+        return this.#linked && call.up && !call.renegotiating ? this.#renew(call) : undefined;
       case "mediaLost":
         return this.#put({ ...call, lost: true, deadline: null }, true);
       case "failed":
@@ -345,26 +346,43 @@ export class Phone {
   }
 
   /** @param {CallUpdate} update */
-  #update({ call_id: callId, kind, sdp, anew = false }) {
+  #update({ call_id: callId, kind, sdp }) {
     const call = this.#live(callId);
-    if (!call || (call.renewing && !anew)) return;
-    if (kind === "offer" && anew) {
-      if (call.renewing && isOfferer(call)) return; // both began anew: the caller's offer counts
-      // What was being negotiated went with the connection that the other end has lost.
-      const state = call.up ? talking(call) : call.state;
-      this.#put({ ...call, ...FRESH, state, deadline: null });
-      return this.#do({ do: "answerAnew", callId, sdp });
-    }
+    if (!call) return;
     if (kind === "offer") return this.#do({ do: "answerReoffer", callId, sdp });
+    // What was offered before the page was loaded again went with it.
+    if (call.stale) return this.#put({ ...call, stale: false }, true);
     this.#do({ do: "applyAnswer", callId, sdp });
-    if (call.renewing) {
-      this.#put({ ...call, ...FRESH, state: talking(call), deadline: null });
-      this.#send({ type: "call.hold", call_id: callId, on: call.localHold });
-      return this.#holdAnew(call);
-    }
-    const answered = { ...call, renegotiating: false, reoffer: "", deadline: null };
+    const answered = { ...call, renegotiating: false, renewDue: false, reoffer: "", deadline: null };
+    if (call.renewDue) return this.#renew(session(answered));
+    if (call.renewing) return this.#renewed(session(answered));
     if (call.holdChanged) this.#rehold({ ...answered, holdChanged: false });
     else this.#put(answered, true);
+  }
+
+  /**
+   * Let the path of a call be made anew; the end that makes no offers asks the other one to.
+   * @param {Session} call
+   */
+  #renew(call) {
+    if (!isOfferer(call)) {
+      this.#put(call, true);
+      return this.#send({ type: "call.renew", call_id: call.id });
+    }
+    if (call.renegotiating) return this.#put({ ...call, renewDue: true }, true);
+    this.#put({ ...call, renegotiating: true }, true);
+    this.#do({ do: "renew", callId: call.id });
+  }
+
+  /**
+   * Go on where the page that was loaded again left off.
+   * @param {Session} call
+   */
+  #renewed(call) {
+    const next = session({ ...call, renewing: false, lost: false, state: talking(call), deadline: null });
+    this.#put(next);
+    this.#send({ type: "call.hold", call_id: call.id, on: call.localHold });
+    if (isOfferer(next) && (next.localHold || next.remoteHold)) this.#rehold(next);
   }
 
   /**
@@ -377,15 +395,6 @@ export class Phone {
     if (offerer && call.renegotiating) return this.#put({ ...call, holdChanged: true });
     this.#put({ ...call, renegotiating: offerer });
     this.#do({ do: "setHold", callId: call.id, local: call.localHold, remote: call.remoteHold, offerer });
-  }
-
-  /**
-   * Offer the direction that fits who holds, where a fresh peer connection has begun without any hold.
-   * @param {Session} call
-   */
-  #holdAnew({ id }) {
-    const call = this.#live(id);
-    if (call && isOfferer(call) && (call.localHold || call.remoteHold)) this.#rehold(call);
   }
 
   /**
@@ -405,10 +414,12 @@ export class Phone {
         continue;
       }
       const deadline = now + PICKUP_SECONDS;
-      this.#new(session({ ...call, ...FRESH, renewing: true, state: "Connecting", deadline }));
+      const stale = isOfferer(call) && call.renegotiating;
+      this.#new(session({ ...call, ...FRESH, stale, renewing: true, state: "Connecting", deadline }));
       const { id: callId, localHold: local, remoteHold: remote } = call;
-      this.#do({ do: "makeOffer", callId });
       this.#do({ do: "setHold", callId, local, remote, offerer: false });
+      const restored = this.#live(callId);
+      if (restored) this.#renew(restored);
     }
   }
 
