@@ -101,6 +101,9 @@ ifneq ($(findstring browser,$(TESTS)),)
 ifeq ($(shell command -v chromium chromium-browser google-chrome),)
 PROGRAMS += chromium:chromium
 endif
+ifeq ($(shell command -v firefox-esr firefox),)
+PROGRAMS += firefox-esr:firefox-esr
+endif
 endif
 ifeq ($(shell uname),Linux)
 PROGRAMS += pulseaudio:pulseaudio pactl:pulseaudio-utils pipewire:pipewire pipewire-pulse:pipewire-pulse \

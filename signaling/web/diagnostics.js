@@ -8,7 +8,7 @@ import { MediaStatsCollector } from "./stats.js";
 
 export const DiagnosticQuality = Object.freeze({ Good: 1, Poor: 2, Bad: 3 });
 
-const SPEECH = 1_300; // level, of 65536
+const SPEECH = 40; // level of a Volume: -36 dBFS
 const SILENT_SAMPLES = 10;
 
 /** Diagnostics of one kind; event `diagnosticChanged` with `{ diagnostic, value, valueType }`. */
@@ -60,7 +60,10 @@ export class UserFacingDiagnosticsFeature extends Emitter {
     super();
     this.#call = call;
     this.#collector = new MediaStatsCollector(call, {});
-    this.#collector.on("sampleReported", (sample) => this.#judge(sample));
+    this.#collector.on("sampleReported", (sample) => {
+      this.#judge(sample);
+      void this.#listen().catch(() => {});
+    });
   }
 
   dispose() {
@@ -81,7 +84,13 @@ export class UserFacingDiagnosticsFeature extends Emitter {
     const level = send.audioInputLevel ?? 0;
     this.#silent = level === 0 && !call.isMuted ? this.#silent + 1 : 0;
     this.media._set("microphoneNotFunctioning", this.#silent >= SILENT_SAMPLES);
-    this.media._set("speakingWhileMicrophoneIsMuted", call.isMuted && level > SPEECH);
+  }
+
+  /** What is sent while muted is silence: the microphone itself is listened to. */
+  async #listen() {
+    const call = this.#call;
+    const volume = call.isMuted && call.state === "Connected" ? await call.localAudioStreams[0]?.getVolume() : null;
+    this.media._set("speakingWhileMicrophoneIsMuted", (volume?.level ?? 0) > SPEECH);
   }
 }
 

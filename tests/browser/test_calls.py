@@ -66,7 +66,10 @@ async def test_hold_from_both_sides(join: Join, people: People, caller: str) -> 
 
 async def test_mute_both_ways(join: Join, people: People) -> None:
     alice, bob = await connect(join, people, "alice")
+    media = "call.feature(sdk.Features.UserFacingDiagnostics).media"
+    await alice.do(f"void {media}.on('diagnosticChanged', ({{ diagnostic }}) => log.push([diagnostic]))")
     await alice.do("void call.mute()")
+    await alice.until("log.some(([what]) => what === 'speakingWhileMicrophoneIsMuted')")
     await asyncio.gather(silence(bob), hears(alice, "bob"))
     await alice.do("void call.unmute(), void call.muteIncomingAudio()")
     assert await alice.do("[call.isMuted, call.isIncomingAudioMuted]") == [False, True]
