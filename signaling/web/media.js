@@ -3,6 +3,7 @@
 /** @import { Happening, Order } from "./exchange.js" */
 /** @import { LocalAudioStream } from "./streams.js" */
 
+import { prepare } from "./keys.js";
 import { Peer } from "./peer.js";
 
 const REMEMBERED_CALLS = 256; // closed ones, whose late orders are ignored
@@ -73,6 +74,7 @@ export class Media {
   constructor(happened, configuration) {
     this.#happened = happened;
     this.#configuration = configuration;
+    prepare();
   }
 
   /**
@@ -221,6 +223,7 @@ export class Media {
       },
       silent: () => this.#tell({ has: "pathLost", callId }),
       lost: () => this.#tell({ has: "mediaLost", callId }),
+      pressed: (digit) => this.#tell({ has: "dtmfReceived", callId, digit }),
       speaking: (on) => this.#tell({ has: "remoteSpeaking", callId, on }),
     });
     for (const candidate of leg.early.splice(0)) await leg.peer.addCandidate(candidate);

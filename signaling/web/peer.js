@@ -1,5 +1,7 @@
 /** One peer connection: negotiate, watch, close (media/peer.py). */
 
+import { listen } from "./keys.js";
+
 const CONNECT_MILLISECONDS = 10_000; // from both descriptions to ICE and DTLS up
 const WATCH_MILLISECONDS = 200;
 const SILENT_MILLISECONDS = 3_000; // without any packet, although none holds
@@ -17,6 +19,7 @@ const DTMF_GAP_MILLISECONDS = 70;
  * @property {() => void} silent every 3 s without any packet, although none holds
  * @property {() => void} lost once, if the path does not come up within 10 s, closes, or brings no packet for 10 s
  * @property {(on: boolean) => void} speaking
+ * @property {(digit: string) => void} pressed
  */
 
 /** A call's media path. */
@@ -35,6 +38,7 @@ export class Peer {
   #silentAt = 0;
   #speechless = SPEAKING_HANG;
   #look = 0;
+  #keys;
 
   /**
    * @param {RTCConfiguration} configuration
@@ -49,6 +53,7 @@ export class Peer {
     this.#transceiver = /** @type {RTCRtpTransceiver} */ (
       this.#pc.getTransceivers().find((each) => each.sender === sender)
     );
+    this.#keys = listen(this.#transceiver.receiver, (digit) => this.#owner.pressed(digit));
     this.#pc.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) this.#owner.candidate(candidate);
     };
@@ -157,6 +162,7 @@ export class Peer {
   }
 
   async #described() {
+    this.#keys(this.#sdp());
     for (const candidate of this.#early.splice(0)) await this.#pc.addIceCandidate(candidate).catch(() => {});
     if (this.#describedAt < Infinity || this.#closed) return;
     this.#describedAt = this.#heardAt = performance.now();

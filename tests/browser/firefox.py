@@ -91,7 +91,7 @@ class FirefoxPerson(BrowserPerson):
 
     async def listen(self, seconds: float) -> NDArray[np.int16]:
         text = await self.page.evaluate("(seconds) => ear.record(seconds)", seconds)
-        with av.open(io.BytesIO(base64.b64decode(text))) as file:
+        with av.open(io.BytesIO(base64.b64decode(text)), mode="r") as file:
             resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
             frames = [out for frame in file.decode(audio=0) for out in resampler.resample(frame)]
         return np.concatenate([frame.to_ndarray()[0] for frame in frames])

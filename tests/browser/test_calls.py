@@ -91,6 +91,17 @@ async def test_keys_of_the_browser_reach_the_node(join: Join, people: People, ca
     await both(alice, bob)
 
 
+@pytest.mark.parametrize("caller", ["alice", "bob"])
+async def test_keys_of_the_node_reach_the_browser(join: Join, people: People, caller: str) -> None:
+    alice, bob = await connect(join, people, caller)
+    await bob.agent.calls[0].send_dtmf("15*#0A9")
+    await alice.until("log.filter(([what]) => what === 'dtmf').length >= 7")
+    assert (
+        await alice.do("log.filter(([what]) => what === 'dtmf').map(([, key]) => key).join('')") == "15*#0A9"
+    )
+    await both(alice, bob)
+
+
 async def test_declined_cancelled_unknown(join: Join, people: People) -> None:
     alice, bob = await join("alice"), await people.join("bob")
     await alice.dial("bob")
