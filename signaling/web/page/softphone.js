@@ -4,7 +4,7 @@
 /** @import { Call, IncomingCall } from "../call.js" */
 /** @import { AudioDeviceInfo, DeviceManager } from "../devices.js" */
 
-import { AzureCommunicationTokenCredential, CallClient } from "../callnode.js";
+import { AzureCommunicationTokenCredential, CallClient, getIdentifierRawId } from "../callnode.js";
 import { Emitter } from "../events.js";
 import { Directory } from "./directory.js";
 import { complain } from "./dom.js";
@@ -71,7 +71,7 @@ export class Softphone extends Emitter {
 
   /** The raw id of the user. */
   get me() {
-    return this.agent._me.raw_id;
+    return getIdentifierRawId(this.agent.identity.identifier);
   }
 
   get calls() {
