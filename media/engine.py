@@ -197,6 +197,8 @@ class Engine:
             case MakeAnswer(call_id, sdp):
                 self._tell(AnswerReady(call_id, await self._open(leg).answer(sdp)))
                 await leg.add_early_candidates()
+            case ApplyAnswer(call_id) if leg.newest.closed:
+                self._tell(PathLost(call_id))  # the other end closed this path before its answer came
             case ApplyAnswer(call_id, sdp):
                 reoffer = await leg.newest.apply_answer(sdp)
                 await leg.add_early_candidates()
@@ -206,9 +208,8 @@ class Engine:
                 peer = leg.newest if leg.newest.describes(sdp) else await self._renew(leg)
                 self._tell(ReofferAnswered(call_id, await peer.answer(sdp)))
                 await leg.add_early_candidates()
-            case Renew(call_id):
-                peer = await self._renew(leg, _DIRECTIONS[leg.ends.local_hold, leg.ends.remote_hold])
-                self._tell(ReofferReady(call_id, await peer.offer()))
+            case Renew():
+                await self._offer_anew(leg)
             case AddCandidate():
                 await leg.add_candidate(order)
             case SetHold():
@@ -238,6 +239,10 @@ class Engine:
         waiting.waiting = True
         leg.next = self._peer(leg, waiting, direction)
         return leg.next
+
+    async def _offer_anew(self, leg: "_Leg") -> None:
+        peer = await self._renew(leg, _DIRECTIONS[leg.ends.local_hold, leg.ends.remote_hold])
+        self._tell(ReofferReady(leg.call_id, await peer.offer()))
 
     def _peer(self, leg: "_Leg", ends: Ends, direction: str = "sendrecv") -> Peer:
         peer = Peer(
@@ -276,9 +281,11 @@ class Engine:
 
     async def _hold(self, leg: "_Leg", order: SetHold) -> None:
         leg.ends.local_hold, leg.ends.remote_hold = order.local, order.remote
-        if order.offerer:
+        if order.offerer and leg.newest.closed:
+            await self._offer_anew(leg)
+        elif order.offerer:
             direction = _DIRECTIONS[order.local, order.remote]
-            reoffer = await leg.opened.redirect(direction)
+            reoffer = await leg.newest.redirect(direction)
             if reoffer is not None:
                 self._tell(ReofferReady(leg.call_id, reoffer))
 

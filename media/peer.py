@@ -83,6 +83,11 @@ class Peer:
         """Return whether the other end's description is known, so that its candidates may be added."""
         return self._watch is not None
 
+    @property
+    def closed(self) -> bool:
+        """Whether the path is gone for good, by this end or by the other one (DTLS close_notify)."""
+        return self._pc.signalingState == "closed"
+
     def describes(self, sdp: str) -> bool:
         """Return whether a description of the other end is of this path, and not of another one."""
         description = self._pc.remoteDescription

@@ -8,6 +8,7 @@ from aioice.ice import StunProtocol
 
 from media import peer
 from media.orders import (
+    ApplyAnswer,
     AudioUp,
     Close,
     Closed,
@@ -17,6 +18,7 @@ from media.orders import (
     PathBack,
     PathLost,
     Renew,
+    ReofferReady,
     SetHold,
 )
 from node import CallState
@@ -99,6 +101,34 @@ async def test_mute_and_hold_outlive_the_path(stations: Make, cut: Callable[[], 
     await carry_reoffer(a, b, "ab", 4)
     await hears(at_a, only=B_TONE, others=())
     await hears(at_b, only=A_TONE, others=())
+
+
+async def test_hold_while_the_path_is_made_anew(stations: Make, cut: Callable[[], None]) -> None:
+    a, b, at_a, at_b = await pair(stations)
+    cut()
+    a.engine.carry_out(Renew("ab"))
+    for station, on in ((a, True), (b, True), (a, False), (b, False)):
+        local = station is a and on
+        station.engine.carry_out(
+            SetHold("ab", local=local, remote=on and not local, offerer=station is a),
+        )
+    await carry_reoffer(a, b, "ab", 1)
+    await carry_reoffer(a, b, "ab", 2)
+    await a.news(PathBack, "ab")
+    await hears(at_a, only=B_TONE, others=())
+    await hears(at_b, only=A_TONE, others=())
+
+
+async def test_a_path_closed_before_an_answer_came_is_made_anew(stations: Make) -> None:
+    a, b, _, _ = await pair(stations)
+    b.engine.carry_out(Close("ab"))
+    await a.news(MediaLost, "ab")
+    a.engine.carry_out(ApplyAnswer("ab", "v=0\r\n"))
+    await a.news(PathLost, "ab")
+    a.engine.carry_out(SetHold("ab", local=True, remote=False, offerer=True))
+    offer = await a.news(ReofferReady, "ab")
+    assert isinstance(offer, ReofferReady) and "a=sendonly" in offer.sdp
+    assert not a.told(Failed, "ab")
 
 
 async def test_a_path_that_comes_back_by_itself_is_told(
