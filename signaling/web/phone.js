@@ -351,7 +351,7 @@ export class Phone {
     if (!call) return;
     if (kind === "offer") return this.#do({ do: "answerReoffer", callId, sdp });
     // What was offered before the page was loaded again went with it.
-    if (call.stale) return this.#put({ ...call, stale: false }, true);
+    if (call.stale) return this.#put({ ...call, stale: call.stale - 1 }, true);
     this.#do({ do: "applyAnswer", callId, sdp });
     const answered = { ...call, renegotiating: false, renewDue: false, reoffer: "", deadline: null };
     if (call.renewDue) return this.#renew(session(answered));
@@ -414,7 +414,7 @@ export class Phone {
         continue;
       }
       const deadline = now + PICKUP_SECONDS;
-      const stale = isOfferer(call) && call.renegotiating;
+      const stale = call.stale + (call.reoffer ? 1 : 0);
       this.#new(session({ ...call, ...FRESH, stale, renewing: true, state: "Connecting", deadline }));
       const { id: callId, localHold: local, remoteHold: remote } = call;
       this.#do({ do: "setHold", callId, local, remote, offerer: false });

@@ -43,7 +43,7 @@
  * @property {boolean} holdChanged
  * @property {boolean} renewDue whether a new path is to be offered once this re-offer is answered
  * @property {boolean} renewing whether the page was loaded again, and the call is not back yet
- * @property {boolean} stale whether the next answer is to an offer of the page before
+ * @property {number} stale how many of the next answers are to offers of the page before
  * @property {number | null} deadline
  *
  * @typedef {Readonly<SessionFields>} Session
@@ -66,7 +66,7 @@ export function session(given) {
     offer: "", placed: false, heard: false, up: false,
     transferId: null, replaces: null,
     lost: false, transferred: false, attaching: false,
-    renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, stale: false,
+    renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, stale: 0,
     deadline: null,
     ...given,
   });
