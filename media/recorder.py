@@ -1,6 +1,7 @@
 """The voicemail recorder: crash-safe Ogg Opus, its duration and waveform, repair and export."""
 
 import logging
+import math
 import os
 import random
 import time
@@ -26,6 +27,8 @@ log = logging.getLogger("callnode.media.recorder")
 
 SOUND_DBFS = -45.0
 SOUND_SECONDS = 0.3
+LOUDNESS_DBFS = -20.0  # at which recordings are played
+MOST_GAIN_DB = 30.0
 
 _BATCH_SECONDS = 0.2
 _MAX_BATCH = 10
@@ -42,11 +45,15 @@ class Profile:
         self._samples = 0
         self._loud = 0
         self._peaks: list[int] = []
+        self._power = 0.0  # of the frames above SOUND_DBFS, summed over their samples
 
     def add(self, frame: Frame) -> None:
         """Take the next frame into account."""
         self._samples += len(frame)
-        self._loud += len(frame) if level_dbfs(frame) > SOUND_DBFS else 0
+        level = level_dbfs(frame)
+        if level > SOUND_DBFS:
+            self._loud += len(frame)
+            self._power += len(frame) * 10 ** (level / 10)
         self._peaks.append(max(int(frame.max()), -int(frame.min())))
 
     @property
@@ -58,6 +65,15 @@ class Profile:
     def heard_speech(self) -> bool:
         """Whether enough of it is loud enough to be a message."""
         return self._loud >= SOUND_SECONDS * SAMPLE_RATE
+
+    @property
+    def gain_db(self) -> float:
+        """Decibels that bring what is not silence to -20 dBFS RMS; its peaks, but for clicks, stay whole."""
+        if not self._loud:
+            return 0.0
+        wanted = LOUDNESS_DBFS - 10 * math.log10(self._power / self._loud)
+        headroom = 20 * math.log10(32768 / max(1.0, float(np.percentile(self._peaks, 99))))
+        return round(min(wanted, max(0.0, headroom), MOST_GAIN_DB), 1)
 
     def peaks(self, count: int) -> list[int]:
         """Return the waveform as `count` peaks of 0 to 255, evenly spread over the duration."""

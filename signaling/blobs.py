@@ -5,13 +5,15 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 T = TypeVar("T")
+
+CHUNK = 64 * 1024
 
 
 class TooLargeError(Exception):
@@ -25,8 +27,14 @@ class Blobs(Protocol):
         """Write a blob, whole or not at all; raises TooLargeError beyond `limit` bytes."""
         ...
 
-    async def find(self, owner: str, name: str) -> Path | None:
-        """Return a local file that holds the blob, None if there is none."""
+    async def size(self, owner: str, name: str) -> int | None:
+        """Return how many bytes a blob has, None if there is none."""
+        ...
+
+    def read(
+        self, owner: str, name: str, start: int = 0, stop: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` until `stop` or the end; raises OSError if they cannot be read."""
         ...
 
     async def delete(self, owner: str, name: str) -> None:
@@ -68,10 +76,29 @@ class FolderBlobs:
             # Queued behind whatever still runs, also when this task is cancelled.
             self._thread.submit(part.release)
 
-    async def find(self, owner: str, name: str) -> Path | None:
-        """Return the file of the blob, None if there is none."""
+    async def size(self, owner: str, name: str) -> int | None:
+        """Return how many bytes the file has, None if there is none."""
         path = self._path(owner, name)
-        return path if await self._run(path.is_file) else None
+        return await self._run(lambda: path.stat().st_size if path.is_file() else None)
+
+    async def read(
+        self, owner: str, name: str, start: int = 0, stop: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` until `stop` or the end; raises OSError if they cannot be read."""
+        path = self._path(owner, name)
+        file: BinaryIO = await self._run(lambda: path.open("rb"))
+        try:
+            await self._run(partial(file.seek, start))
+            while stop is None or start < stop:
+                chunk = await self._run(
+                    partial(file.read, CHUNK if stop is None else min(CHUNK, stop - start))
+                )
+                if not chunk:
+                    break
+                start += len(chunk)
+                yield chunk
+        finally:
+            self._thread.submit(file.close)
 
     async def delete(self, owner: str, name: str) -> None:
         """Unlink the file."""

@@ -30,7 +30,7 @@ class Config:
     """Everything the hub is told at start.
 
     `public_url` None derives it from host and port; `database_url` None is SQLite in `data`;
-    `origins` are web origins allowed besides the hub's own.
+    `origins` are web origins allowed besides the hub's own; `mailbox_quota` messages fill a mailbox.
     """
 
     data: Path
@@ -40,6 +40,7 @@ class Config:
     public_url: str | None = None
     database_url: str | None = field(default=None, repr=False)
     origins: frozenset[str] = frozenset()
+    mailbox_quota: int = 100
 
     @property
     def key(self) -> bytes:
@@ -67,6 +68,7 @@ def load_config(
     public_url: str | None = None,
     database_url: str | None = None,
     origins: frozenset[str] = frozenset(),
+    mailbox_quota: int = 100,
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """Return the configuration of the hub that keeps its data in `data`; makes the folder and the access key.
@@ -84,6 +86,7 @@ def load_config(
         public_url=public_url,
         database_url=database_url,
         origins=origins,
+        mailbox_quota=mailbox_quota,
     )
 
 

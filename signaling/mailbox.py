@@ -1,42 +1,37 @@
-"""Mailboxes by REST: the owner reads, the voicemail service files."""
+"""Mailboxes by REST, for their owners: messages, their sound, what the mailbox does."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from urllib.parse import quote
 
 import msgspec
-from aiohttp import BodyPartReader, MultipartReader, web
-from msgspec import Struct
+from aiohttp import web
+from msgspec.structs import replace
 
+from signaling import sounds
 from signaling.accounts import Accounts
-from signaling.blobs import Blobs, TooLargeError
-from signaling.parts import Id, Party
-from signaling.rest import MAX_BODY, Gate, RestError, bad_request, decode, not_found, reply
-from signaling.store import Envelope, Folder, MailboxMessage, Store, Utc
+from signaling.blobs import Blobs
+from signaling.links import Links
+from signaling.mailbox_store import MailboxMessage
+from signaling.mailboxes import Folder, Forward, Link, Listing, Message, Query, message_of
+from signaling.parts import Party
+from signaling.rest import Gate, RestError, bad_request, decode, not_found, reply
+from signaling.store import Account, Store
+from signaling.tokens import InvalidTokenError
 
-MAX_AUDIO = 50 * 1024 * 1024
-CHUNK = 64 * 1024
-_OGG = b"OggS"
-
-
-class MessageView(Struct, frozen=True):
-    """A voice message as its owner sees it: duration in s, `received_at` in UTC, peaks of the waveform."""
-
-    id: str
-    folder: Folder
-    caller: Party
-    transferor: Party | None
-    received_at: Utc
-    duration: float
-    peaks: tuple[int, ...]
+_audit = logging.getLogger("callnode.hub.audit")
 
 
-class Move(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of PATCH: the folder to put a message in."""
+class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of PATCH: the folder to put a message in; `undeleted` is the one it was deleted from."""
 
-    folder: Folder
+    folder: str
 
 
 class MailboxApi:
-    """Endpoints of the mailboxes; `changed` is told whose mailbox changed."""
+    """Endpoints of the owner; `changed` is told whose mailbox changed. What is done and refused is logged."""
 
     def __init__(
         self,
@@ -44,12 +39,16 @@ class MailboxApi:
         accounts: Accounts,
         store: Store,
         blobs: Blobs,
+        links: Links,
+        quota: int,
         changed: Callable[[str], Awaitable[None]],
     ) -> None:
         self._gate = gate
         self._accounts = accounts
         self._store = store
         self._blobs = blobs
+        self._links = links
+        self._quota = quota
         self._changed = changed
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -60,132 +59,181 @@ class MailboxApi:
             web.patch("/v1/mailbox/{id}", self.move),
             web.delete("/v1/mailbox/{id}", self.delete),
             web.get("/v1/mailbox/{id}/audio", self.audio),
-            web.put("/v1/mailboxes/{owner}/messages/{id}", self.file),
+            web.get("/v1/mailbox/{id}/introduction", self.introduction),
+            web.post("/v1/mailbox/{id}/link", self.link),
+            web.post("/v1/mailbox/{id}/forward", self.forward),
         ]
 
     async def list(self, request: web.Request) -> web.Response:
-        """Return the caller's messages, newest first, and how many wait."""
+        """Return the caller's messages, newest first, and how many wait; the query is a Query."""
         owner = self._gate.user(request).user.raw_id
-        messages = [_view(message) for message in await self._store.messages(owner)]
+        try:
+            query = msgspec.convert(dict(request.query), Query, strict=False)
+        except msgspec.ValidationError as error:
+            raise bad_request(f"this query does not fit: {error}") from None
+        found = await self._store.messages(owner, query)
         counts = await self._store.counts(owner)
-        return reply({"new": counts.new, "saved": counts.saved, "messages": messages})
+        more = found[-1].id if len(found) == query.limit else None
+        return reply(Listing(counts.new, counts.saved, tuple(map(_view, found)), more))
 
     async def get(self, request: web.Request) -> web.Response:
         """Return one message."""
         return reply(_view((await self._mine(request))[1]))
 
     async def move(self, request: web.Request) -> web.Response:
-        """Mark a message as new or saved."""
+        """Mark a message as new or saved, delete it, or have a deleted one back."""
         owner, message = await self._mine(request)
-        folder = decode(await request.read(), Move).folder
-        if not await self._store.move_message(owner, message.id, folder):
-            raise not_found()
+        wanted = decode(await request.read(), Move).folder
+        folders: dict[str, Folder | None] = {
+            "new": "new",
+            "saved": "saved",
+            "deleted": "deleted",
+            "undeleted": None,
+        }
+        if wanted not in folders:
+            raise bad_request(f"folder is one of {', '.join(folders)}")
+        moved = await self._store.move_message(owner, message.id, folders[wanted], datetime.now(UTC))
+        if moved is None:
+            deleted = "the message is deleted; have it back first, with the folder undeleted"
+            raise RestError(409, "Deleted", deleted) if message.folder == "deleted" else not_found()
+        _audit.info("%s put message %s into %s", owner, message.id, moved)
         await self._changed(owner)
-        return reply(_view(msgspec.structs.replace(message, folder=folder)))
+        return reply(_view(replace(message, folder=moved)))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Delete a message and its sound."""
+        """Delete a message; one that is deleted already, for good and with its sound."""
         owner, message = await self._mine(request)
-        if not await self._store.delete_message(owner, message.id):
+        if message.folder == "deleted":
+            await discard(self._store, self._blobs, owner, message.id)
+            _audit.info("%s deleted message %s for good", owner, message.id)
+        elif await self._store.move_message(owner, message.id, "deleted", datetime.now(UTC)) is None:
             raise not_found()
-        await self._blobs.delete(owner, message.id)
+        else:
+            _audit.info("%s put message %s into deleted", owner, message.id)
         await self._changed(owner)
         return web.Response(status=204)
 
     async def audio(self, request: web.Request) -> web.StreamResponse:
-        """Return the sound of a message (Ogg Opus); ranges are served (RFC 9110 §14)."""
+        """Return the sound of a message as it was recorded (Ogg Opus); ranges are served."""
+        return await self._sound(request, "audio")
+
+    async def introduction(self, request: web.Request) -> web.StreamResponse:
+        """Return what whoever forwarded a message said before it."""
+        return await self._sound(request, "introduction")
+
+    async def link(self, request: web.Request) -> web.Response:
+        """Return URLs of a message's sound that need no token and expire."""
+        account = self._gate.user(request)
+        _, message = await self._mine(request)
+
+        def signed(part: str) -> tuple[str, datetime]:
+            key, expires = self._links.sign(account.user.raw_id, account.token_version, message.id, part)
+            return f"/v1/mailbox/{quote(message.id)}/{part}?key={key}", expires
+
+        audio, expires = signed("audio")
+        spoken = message.envelope.introduction is not None
+        return reply(Link(audio, signed("introduction")[0] if spoken else None, expires))
+
+    async def forward(self, request: web.Request) -> web.Response:
+        """Put a copy into a colleague's mailbox (201); the body has the parts forward, then audio or none.
+
+        The audio is an introduction. A mailbox that is full refuses: 409.
+        """
+        sender = self._gate.user(request).user
         owner, message = await self._mine(request)
-        path = await self._blobs.find(owner, message.id)
-        if path is None:
+        reader = await sounds.multipart(request, "forward (JSON), then audio (Ogg Opus) or nothing")
+        wanted = decode(await sounds.small(await sounds.part(reader, "forward")), Forward)
+        recipient = self._recipient(wanted.to, owner)
+        copy_id = uuid.uuid4().hex
+        if not await self._store.reserve(recipient, copy_id, datetime.now(UTC), self._quota):
+            raise RestError(409, "Full", "the mailbox is full; ask its owner to delete messages")
+        envelope = replace(
+            message.envelope,
+            received_at=datetime.now(UTC),
+            forwarded_by=Party(owner, sender.display_name, sender.name),
+            introduction=wanted.introduction,
+        )
+        try:
+            introduction = await sounds.optional_part(reader, "audio")
+            if (introduction is None) != (wanted.introduction is None):
+                raise bad_request("an introduction is its length in `forward` and the part audio, or neither")
+            if introduction is not None:
+                spoken = sounds.chunks(introduction)
+                await sounds.keep(spoken, self._blobs, recipient, sound_name(copy_id, "introduction"))
+            await sounds.keep(self._blobs.read(owner, message.id), self._blobs, recipient, copy_id)
+            filed = await self._store.add_message(recipient, MailboxMessage(copy_id, "new", envelope))
+        except OSError as error:
+            await self._give_up(recipient, copy_id)
+            raise RestError(410, "SoundLost", f"the sound cannot be copied: {error.strerror}") from None
+        except BaseException:
+            await self._give_up(recipient, copy_id)
+            raise
+        if not filed or self._accounts.get(recipient) is None:
+            await self._give_up(recipient, copy_id)
             raise not_found()
-        headers = {"Content-Type": "audio/ogg", "Cache-Control": "private, no-store"}
-        return web.FileResponse(path, headers=headers)
+        _audit.info("%s forwarded message %s to %s as %s", owner, message.id, recipient, copy_id)
+        await self._changed(recipient)
+        return web.Response(status=201)
 
-    async def file(self, request: web.Request) -> web.Response:
-        """File a message for its owner (201); the same id again changes nothing (200)."""
-        self._gate.user(request, "voicemail")
-        account = self._accounts.get(request.match_info["owner"])
+    async def _give_up(self, recipient: str, copy_id: str) -> None:
+        await self._store.release(recipient, copy_id)
+        await discard(self._store, self._blobs, recipient, copy_id)
+
+    def _recipient(self, name: str, owner: str) -> str:
+        account = self._accounts.find(name)
         if account is None:
-            raise not_found()
-        owner = account.user.raw_id
-        message_id = _id(request)
-        if await self._store.was_filed(owner, message_id):
-            return reply({"id": message_id})
-        envelope = await self._receive(request, owner, message_id)
-        if self._accounts.get(owner) is None:
-            await self._blobs.delete_owner(owner)
-            raise not_found()
-        if not await self._store.add_message(owner, MailboxMessage(message_id, "new", envelope)):
-            return reply({"id": message_id})
-        await self._changed(owner)
-        return reply({"id": message_id}, 201)
+            raise bad_request(f"there is no user {name!r}")
+        if account.user.raw_id == owner:
+            raise bad_request("the message is in your mailbox already; name somebody else")
+        return account.user.raw_id
 
-    async def _receive(self, request: web.Request, owner: str, message_id: str) -> Envelope:
+    async def _sound(self, request: web.Request, part: str) -> web.StreamResponse:
+        if "key" in request.query and "Authorization" not in request.headers:
+            owner, message_id = self._bearer(request, part), request.match_info["id"]
+            if await self._store.message(owner, message_id) is None:
+                raise self._refused(request, owner)
+        else:
+            owner, message_id = (await self._mine(request))[0], request.match_info["id"]
+        _audit.info("%s of message %s for %s, from %s", part, message_id, owner, request.remote)
+        return await sounds.serve(request, self._blobs, owner, sound_name(message_id, part))
+
+    def _bearer(self, request: web.Request, part: str) -> str:
+        """Return whose sound the link of a request opens now."""
         try:
-            reader = await request.multipart()
-        except (ValueError, AssertionError):
-            raise bad_request("send multipart/form-data: envelope (JSON), then audio (Ogg Opus)") from None
-        envelope = decode(await _small(await _part(reader, "envelope")), Envelope)
-        audio = await _part(reader, "audio")
-        try:
-            await self._blobs.put(owner, message_id, _ogg(audio), MAX_AUDIO)
-        except TooLargeError:
-            raise RestError(413, "TooLarge", f"the audio is larger than {MAX_AUDIO} bytes") from None
-        return envelope
+            owner, version = self._links.owner(request.query["key"], request.match_info["id"], part)
+        except InvalidTokenError as error:
+            raise self._refused(request, str(error)) from None
+        account = self._accounts.get(owner)
+        if account is None or account.token_version != version:
+            raise self._refused(request, "the link was revoked")
+        return owner
 
     async def _mine(self, request: web.Request) -> tuple[str, MailboxMessage]:
-        owner = self._gate.user(request).user.raw_id
+        account: Account = self._gate.user(request)
+        owner = account.user.raw_id
         message = await self._store.message(owner, request.match_info["id"])
         if message is None:
-            raise not_found()
+            raise self._refused(request, owner)
         return owner, message
 
-
-def _view(message: MailboxMessage) -> MessageView:
-    envelope = message.envelope
-    return MessageView(
-        message.id,
-        message.folder,
-        envelope.caller,
-        envelope.transferor,
-        envelope.received_at,
-        envelope.duration,
-        envelope.peaks,
-    )
+    def _refused(self, request: web.Request, who: str) -> RestError:
+        """Return the same answer for what is not there and what is another's, and log who asked."""
+        wanted = request.match_info["id"]
+        _audit.warning("refused: %s %.64r, from %s (%s)", request.method, wanted, request.remote, who)
+        return not_found()
 
 
-def _id(request: web.Request) -> str:
-    try:
-        return str(msgspec.convert(request.match_info["id"], Id))
-    except msgspec.ValidationError:
-        raise bad_request("a message id has 1 to 64 of A-Z a-z 0-9 _ -") from None
+def sound_name(message_id: str, part: str) -> str:
+    """Return the name of the blob of a message's part, `audio` or `introduction`."""
+    return message_id if part == "audio" else f"{message_id}.{part}"
 
 
-async def _part(reader: MultipartReader, name: str) -> BodyPartReader:
-    try:
-        part = await reader.next()
-    except ValueError as error:
-        raise bad_request(f"the multipart body does not fit: {error}") from None
-    if not isinstance(part, BodyPartReader) or part.name != name:
-        raise bad_request(f"the multipart body lacks the part {name}; the order is envelope, audio")
-    return part
+async def discard(store: Store, blobs: Blobs, owner: str, message_id: str) -> None:
+    """Delete a message for good, with its sounds."""
+    await store.purge_message(owner, message_id)
+    for part in ("audio", "introduction"):
+        await blobs.delete(owner, sound_name(message_id, part))
 
 
-async def _small(part: BodyPartReader) -> bytes:
-    body = bytearray()
-    while chunk := await part.read_chunk(CHUNK):
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise RestError(413, "TooLarge", f"the envelope is larger than {MAX_BODY} bytes")
-    return bytes(body)
-
-
-async def _ogg(part: BodyPartReader) -> AsyncIterator[bytes]:
-    first = True
-    while chunk := await part.read_chunk(CHUNK):
-        if first and not chunk.startswith(_OGG):
-            raise bad_request("the audio is no Ogg file")
-        first = False
-        yield bytes(chunk)
-    if first:
-        raise bad_request("the audio is empty")
+def _view(message: MailboxMessage) -> Message:
+    return message_of(message.id, message.folder, message.envelope)

@@ -12,10 +12,11 @@ from signaling import auth
 from signaling.accounts import Accounts
 from signaling.auth import UnauthorizedError
 from signaling.history import History
+from signaling.mailboxes import Utc
 from signaling.parts import OutcomeKind, Party, Right
 from signaling.reasons import Reason
 from signaling.settings import Settings
-from signaling.store import Account, HistoryEntry, HistoryQuery, Utc
+from signaling.store import Account, HistoryEntry, HistoryQuery
 from signaling.tokens import InvalidTokenError
 
 T = TypeVar("T")

@@ -15,16 +15,20 @@ from signaling.agents import Agents
 from signaling.blobs import FolderBlobs
 from signaling.config import Config, format_connection_string, hold, publish
 from signaling.connection import SESSION_ENDED
+from signaling.deposits import DepositApi
 from signaling.directory import DirectoryApi
+from signaling.greetings import GreetingApi
 from signaling.history import History
 from signaling.hub import Deliver, Drop, Hub, Input, Record, Tick, UserChanged, UserRemoved
 from signaling.identity import IdentityApi
 from signaling.invitations import Invitations
+from signaling.links import Links
 from signaling.mailbox import MailboxApi
 from signaling.messages import Error, MailboxChanged
 from signaling.page import Page
 from signaling.reasons import INTERNAL
 from signaling.rest import MAX_BODY, Gate, UserApi, errors, reply
+from signaling.retention import Retention
 from signaling.sessions import Session, Sessions
 from signaling.settings import User
 from signaling.sql import SqlStore
@@ -148,6 +152,8 @@ class HubServer:
             self._core = Core(self._history)
             stack.callback(self._core.close)
             application = await self._application()
+            retention = Retention(self._store, self._blobs, self._mailbox_changed)
+            stack.push_async_callback(retention.close)
             runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
@@ -174,8 +180,12 @@ class HubServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_routes(IdentityApi(gate, accounts, tokens, self._blobs).routes())
         app.router.add_routes(UserApi(gate, accounts, self._history).routes())
-        mailbox = MailboxApi(gate, accounts, self._store, self._blobs, self._mailbox_changed)
-        app.router.add_routes(mailbox.routes())
+        parts = (gate, accounts, self._store, self._blobs)
+        quota, changed = config.mailbox_quota, self._mailbox_changed
+        links = Links(config.key)
+        app.router.add_routes(MailboxApi(*parts, links, quota, changed).routes())
+        app.router.add_routes(DepositApi(*parts, quota, changed).routes())
+        app.router.add_routes(GreetingApi(*parts).routes())
         app.router.add_routes(DirectoryApi(gate, self._core.hub).routes())
         app.router.add_routes(Invitations(gate, accounts, tokens, self.url).routes())
         app.router.add_routes(Page().routes())

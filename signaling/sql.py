@@ -19,14 +19,14 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Connection, Engine, Row
 
+from signaling import mailbox_sql
 from signaling.call import LegEnd
+from signaling.mailbox_sql import SqlMailboxes
 from signaling.reasons import Reason
 from signaling.settings import Settings, User
-from signaling.store import Account, Counts, Envelope, Folder, HistoryEntry, HistoryQuery, MailboxMessage
+from signaling.store import Account, HistoryEntry, HistoryQuery
 
 T = TypeVar("T")
-
-DELETED = "deleted"
 
 _tables = sa.MetaData()
 _resource = sa.Table("resource", _tables, sa.Column("id", sa.String, primary_key=True))
@@ -66,21 +66,11 @@ _legs = sa.Table(
     sa.Column("raw_id", sa.String),
     sa.Column("reason", sa.Text),
 )
-_messages = sa.Table(
-    "messages",
-    _tables,
-    sa.Column("owner", sa.String, primary_key=True),
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("folder", sa.String),
-    sa.Column("received_at", sa.Double),
-    sa.Column("envelope", sa.Text),
-)
-
 # Alembic hands its context around in module globals, one migration at a time.
 _migrating = threading.Lock()
 
 
-class SqlStore:
+class SqlStore(SqlMailboxes):
     """Keep everything in a database that SQLAlchemy knows."""
 
     def __init__(self, url: str) -> None:
@@ -164,7 +154,7 @@ class SqlStore:
         def work(db: Connection) -> None:
             db.execute(sa.delete(_accounts).where(_accounts.c.raw_id == raw_id))
             db.execute(sa.delete(_aliases).where(_aliases.c.owner == raw_id))
-            db.execute(sa.delete(_messages).where(_messages.c.owner == raw_id))
+            mailbox_sql.delete_owner(db, raw_id)
 
         await self._transact(work)
 
@@ -200,69 +190,6 @@ class SqlStore:
 
         return await self._transact(work)
 
-    async def add_message(self, owner: str, message: MailboxMessage) -> bool:
-        """File a message; return False, and change nothing, if that id was ever filed for the owner."""
-
-        def work(db: Connection) -> bool:
-            if db.execute(_one(owner, message.id)).first() is not None:
-                return False
-            row = {
-                "owner": owner,
-                "id": message.id,
-                "folder": message.folder,
-                "received_at": message.envelope.received_at.timestamp(),
-                "envelope": _json(message.envelope),
-            }
-            db.execute(sa.insert(_messages).values(row))
-            return True
-
-        return await self._transact(work)
-
-    async def was_filed(self, owner: str, message_id: str) -> bool:
-        """Tell whether a message was ever filed, even if it was deleted since."""
-        return await self._transact(lambda db: db.execute(_one(owner, message_id)).first() is not None)
-
-    async def messages(self, owner: str) -> list[MailboxMessage]:
-        """Return the owner's messages, newest first."""
-        query = (
-            sa.select(_messages)
-            .where(_messages.c.owner == owner, _messages.c.folder != DELETED)
-            .order_by(_messages.c.received_at.desc(), _messages.c.id)
-        )
-        return await self._transact(lambda db: [_message(row) for row in db.execute(query)])
-
-    async def message(self, owner: str, message_id: str) -> MailboxMessage | None:
-        """Return one message of the owner, None if there is none."""
-
-        def work(db: Connection) -> MailboxMessage | None:
-            row = db.execute(_one(owner, message_id).where(_messages.c.folder != DELETED)).first()
-            return None if row is None else _message(row)
-
-        return await self._transact(work)
-
-    async def move_message(self, owner: str, message_id: str, folder: Folder) -> bool:
-        """Put a message into a folder; return False if there is none."""
-        return await self._transact(lambda db: _changed(db, _update(owner, message_id).values(folder=folder)))
-
-    async def delete_message(self, owner: str, message_id: str) -> bool:
-        """Delete a message; return False if there is none. Only its id is kept."""
-        gone = _update(owner, message_id).values(folder=DELETED, envelope="")
-        return await self._transact(lambda db: _changed(db, gone))
-
-    async def counts(self, owner: str) -> Counts:
-        """Return how many messages wait."""
-        query = (
-            sa.select(_messages.c.folder, sa.func.count())
-            .where(_messages.c.owner == owner)
-            .group_by(_messages.c.folder)
-        )
-
-        def work(db: Connection) -> Counts:
-            found = {str(folder): int(count) for folder, count in db.execute(query)}
-            return Counts(found.get("new", 0), found.get("saved", 0))
-
-        return await self._transact(work)
-
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -290,22 +217,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA busy_timeout=5000")
 
 
-def _one(owner: str, message_id: str) -> sa.Select[Any]:
-    return sa.select(_messages).where(_messages.c.owner == owner, _messages.c.id == message_id)
-
-
-def _update(owner: str, message_id: str) -> sa.Update:
-    return sa.update(_messages).where(
-        _messages.c.owner == owner, _messages.c.id == message_id, _messages.c.folder != DELETED
-    )
-
-
 def _changed(db: Connection, statement: sa.Update) -> bool:
     return bool(db.execute(statement).rowcount)
-
-
-def _message(row: Row[Any]) -> MailboxMessage:
-    return MailboxMessage(row.id, row.folder, msgspec.json.decode(row.envelope, type=Envelope))
 
 
 def _history_row(entry: HistoryEntry) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """A mailbox as its owner reads it, by the hub's REST API."""
 
 import asyncio
-from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
@@ -9,68 +8,120 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
-from msgspec import Struct
 
 from node.errors import CallingError
-from signaling.parts import Party
+from signaling.mailboxes import (
+    Folder,
+    Forward,
+    GreetingKind,
+    Link,
+    Listing,
+    MailboxSettings,
+    Message,
+)
 from signaling.reasons import BAD_ARGUMENT, INVALID_TOKEN, NETWORK
-
-Folder = Literal["new", "saved"]
 
 TIMEOUT = aiohttp.ClientTimeout(total=60.0)
 
-
-class Message(Struct, frozen=True):
-    """One voice message: duration in seconds, `received_at` in UTC, peaks of its waveform 0 to 255."""
-
-    id: str
-    folder: Folder
-    caller: Party
-    received_at: datetime
-    duration: float
-    transferor: Party | None = None
-    peaks: tuple[int, ...] = ()
-
-
-class _Listing(Struct):
-    messages: list[Message]
+Part = Literal["audio", "introduction"]
 
 
 class Mailbox:
     """The mailbox of the user of a token, on the hub at a URL.
 
     Every method raises CallingError: 495/4507 for a token the hub does not accept, 404/0 for a message that
-    is not there or not this user's, 410/3100 when the hub cannot be reached.
+    is not there or not this user's, 410/0 for a sound that is lost, 409/8523 for a mailbox that is full,
+    400/8523 for what does not fit, 410/3100 when the hub cannot be reached.
     """
 
     def __init__(self, hub: str, token: str) -> None:
         self._hub = hub.rstrip("/")
         self._token = token
 
-    async def list(self) -> list[Message]:
-        """Return all messages, newest first."""
-        return msgspec.json.decode(await self._ask("GET"), type=_Listing).messages
+    async def list(self, folder: Folder | None = None) -> list[Message]:
+        """Return all messages of a folder, by default the new and the saved ones, newest first."""
+        found: list[Message] = []
+        query: dict[str, str] = {"folder": folder} if folder else {}
+        while True:
+            page = msgspec.json.decode(await self._ask("GET", "mailbox", params=query), type=Listing)
+            found += page.messages
+            if page.next is None:
+                return found
+            query["before"] = page.next
 
-    async def audio(self, message_id: str, path: Path) -> None:
-        """Write the sound of a message (Ogg Opus) to a file; raises OSError if that fails."""
-        sound = await self._ask("GET", message_id, "/audio")
+    async def audio(self, message_id: str, path: Path, part: Part = "audio") -> None:
+        """Write the sound of a message, or its introduction (Ogg Opus), to a file; raises OSError too."""
+        sound = await self._of(message_id, "GET", f"/{part}")
         await asyncio.to_thread(path.write_bytes, sound)
 
-    async def mark(self, message_id: str, folder: Folder) -> None:
+    async def link(self, message_id: str) -> Link:
+        """Return URLs, below the hub's, of a message's sound that need no token and expire in an hour."""
+        return msgspec.json.decode(await self._of(message_id, "POST", "/link"), type=Link)
+
+    async def mark(self, message_id: str, folder: Literal["new", "saved"]) -> None:
         """Put a message among the `saved` ones, which its owner has heard, or back among the `new`."""
-        await self._ask("PATCH", message_id, json={"folder": folder})
+        await self._of(message_id, "PATCH", json={"folder": folder})
 
     async def delete(self, message_id: str) -> None:
-        """Delete a message and its sound."""
-        await self._ask("DELETE", message_id)
+        """Delete a message; one that is deleted already, for good and with its sound."""
+        await self._of(message_id, "DELETE")
 
-    async def _ask(self, method: str, message_id: str = "", what: str = "", **options: Any) -> bytes:
-        path = f"/v1/mailbox/{quote(message_id, safe='')}{what}" if message_id else "/v1/mailbox"
+    async def undelete(self, message_id: str) -> None:
+        """Have a deleted message back, in the folder it was in."""
+        await self._of(message_id, "PATCH", json={"folder": "undeleted"})
+
+    async def forward(
+        self, message_id: str, to: str, introduction: Path | None = None, seconds: float | None = None
+    ) -> None:
+        """Put a copy into a colleague's mailbox; an introduction is Ogg Opus, so many seconds long."""
+        form = aiohttp.FormData(default_to_multipart=True)
+        form.add_field("forward", msgspec.json.encode(Forward(to, seconds)).decode())
+        if introduction is not None:
+            form.add_field("audio", await asyncio.to_thread(introduction.read_bytes), filename="words.ogg")
+        await self._of(message_id, "POST", "/forward", data=form)
+
+    async def settings(self) -> MailboxSettings:
+        """Return what the mailbox does with callers, and with what was heard."""
+        return msgspec.json.decode(await self._ask("GET", "mailbox-settings"), type=MailboxSettings)
+
+    async def set_settings(self, settings: MailboxSettings) -> None:
+        """Replace the settings as a whole."""
+        await self._ask("PUT", "mailbox-settings", data=msgspec.json.encode(settings))
+
+    async def set_pin(self, pin: str | None) -> None:
+        """Set the PIN for hearing the mailbox from another one's phone; None forbids that."""
+        if pin is None:
+            await self._ask("DELETE", "mailbox-pin")
+        else:
+            await self._ask("PUT", "mailbox-pin", json={"pin": pin})
+
+    async def greetings(self) -> tuple[GreetingKind, ...]:
+        """Return which greetings of the owner's own there are."""
+        return msgspec.json.decode(await self._ask("GET", "mailbox-greetings"), type=tuple[GreetingKind, ...])
+
+    async def greeting(self, kind: GreetingKind, path: Path) -> None:
+        """Write a greeting (Ogg Opus) to a file; raises OSError if that fails."""
+        sound = await self._ask("GET", f"mailbox-greetings/{kind}")
+        await asyncio.to_thread(path.write_bytes, sound)
+
+    async def set_greeting(self, kind: GreetingKind, path: Path | None) -> None:
+        """Have callers hear a greeting (Ogg Opus); None deletes it."""
+        where = f"mailbox-greetings/{kind}"
+        if path is None:
+            await self._ask("DELETE", where)
+        else:
+            await self._ask("PUT", where, data=await asyncio.to_thread(path.read_bytes))
+
+    async def _of(self, message_id: str, method: str, what: str = "", **options: Any) -> bytes:
+        missing = f"There is no message {message_id} in this mailbox."
+        return await self._ask(method, f"mailbox/{quote(message_id, safe='')}{what}", missing, **options)
+
+    async def _ask(self, method: str, path: str, missing: str = "", **options: Any) -> bytes:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with (
                 aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as http,
-                http.request(method, self._hub + path, **options) as response,
+                http.request(method, f"{self._hub}/v1/{path}", **options) as response,
             ):
                 body = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -79,10 +130,11 @@ class Mailbox:
         if response.status == HTTPStatus.UNAUTHORIZED:
             raise CallingError.of(INVALID_TOKEN)
         if response.status == HTTPStatus.NOT_FOUND:
-            raise CallingError(404, 0, f"There is no message {message_id} in this mailbox.")
+            raise CallingError(404, 0, missing or "There is none.")
         if not response.ok:
+            sub_code = 0 if response.status == HTTPStatus.GONE else BAD_ARGUMENT.sub_code
             message = f"The hub refused: {_said(body) or response.reason}."
-            raise CallingError(response.status, BAD_ARGUMENT.sub_code, message)
+            raise CallingError(response.status, sub_code, message)
         return body
 
 

@@ -13,7 +13,6 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 import tenacity
-from msgspec import Struct
 
 from media.engine import IceServer
 from media.recorder import profile
@@ -28,6 +27,7 @@ from node.identity import CallerInfo
 from node.voicemail.deposit import Deposit
 from node.voicemail.outbox import Note, Outbox
 from node.voicemail.script import Limits
+from signaling.mailboxes import Envelope
 from signaling.parts import Party
 from signaling.reasons import INVALID_TOKEN, NETWORK
 
@@ -42,16 +42,6 @@ _UNREACHABLE = (aiohttp.ClientError, OSError, TimeoutError)
 _REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 # The hub's word on an owner it does not know; any other 404 may come from what stands before the hub.
 _NO_OWNER = {"error": {"code": "NotFound", "message": "there is nothing of yours here"}}
-
-
-class Envelope(Struct, frozen=True):
-    """What the hub is told of a message besides its sound: duration in seconds, peaks 0 to 255."""
-
-    caller: Party
-    transferor: Party | None
-    received_at: datetime
-    duration: float
-    peaks: list[int]
 
 
 class VoicemailService:
@@ -150,7 +140,9 @@ class VoicemailService:
         """File a message at the hub, as often as it takes, and then forget it here."""
         found = await asyncio.to_thread(profile, outbox.sound(note))
         peaks = found.peaks(PEAKS)
-        envelope = Envelope(note.caller, note.transferor, note.received_at, found.duration, peaks)
+        envelope = Envelope(
+            note.caller, note.received_at, found.duration, note.transferor, tuple(peaks), found.gain_db
+        )
         sound = await asyncio.to_thread(outbox.sound(note).read_bytes)
         async for attempt in tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_UNREACHABLE),

@@ -31,15 +31,28 @@ def files(tmp_path: Path) -> list[Path]:
 
 async def test_put_find_delete(blobs: FolderBlobs, tmp_path: Path) -> None:
     await blobs.put(OWNER, "m1", chunks(b"ab", b"c"), 3)
-    path = await blobs.find(OWNER, "m1")
-    assert path is not None
-    assert path.read_bytes() == b"abc"
-    assert tmp_path / "blobs" in path.parents
-    assert await blobs.find("another", "m1") is None
+    assert await blobs.size(OWNER, "m1") == 3
+    assert len(files(tmp_path)) == 1
+    assert await blobs.size("another", "m1") is None
     await blobs.delete(OWNER, "m1")
     await blobs.delete(OWNER, "m1")
-    assert await blobs.find(OWNER, "m1") is None
+    assert await blobs.size(OWNER, "m1") is None
     assert files(tmp_path) == []
+
+
+async def test_a_part_of_a_blob(blobs: FolderBlobs) -> None:
+    whole = bytes(range(256)) * 1024
+    await blobs.put(OWNER, "m1", chunks(whole), len(whole))
+
+    async def read(start: int, stop: int | None) -> bytes:
+        return b"".join([chunk async for chunk in blobs.read(OWNER, "m1", start, stop)])
+
+    assert await read(0, None) == whole
+    for start, stop in ((0, 1), (65535, 65537), (65536, 131072), (100, 200_000), (262_143, 262_144), (5, 5)):
+        assert await read(start, stop) == whole[start:stop], (start, stop)
+    assert await read(262_000, None) == whole[262_000:]
+    with pytest.raises(OSError, match="No such file"):
+        await anext(blobs.read(OWNER, "m2"))
 
 
 async def test_deleting_an_owner(blobs: FolderBlobs, tmp_path: Path) -> None:
@@ -47,14 +60,14 @@ async def test_deleting_an_owner(blobs: FolderBlobs, tmp_path: Path) -> None:
         await blobs.put(owner, "m1", chunks(b"x"), 1)
     await blobs.delete_owner(OWNER)
     await blobs.delete_owner("nobody")
-    assert await blobs.find(OWNER, "m1") is None
-    assert await blobs.find("b", "m1") is not None
+    assert await blobs.size(OWNER, "m1") is None
+    assert await blobs.size("b", "m1") is not None
 
 
 async def test_too_large_keeps_nothing(blobs: FolderBlobs, tmp_path: Path) -> None:
     with pytest.raises(TooLargeError):
         await blobs.put(OWNER, "m1", chunks(b"ab", b"cd"), 3)
-    assert await blobs.find(OWNER, "m1") is None
+    assert await blobs.size(OWNER, "m1") is None
     assert files(tmp_path) == []
 
 
@@ -71,7 +84,7 @@ async def test_a_writer_that_is_cancelled_keeps_nothing(blobs: FolderBlobs, tmp_
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await blobs.find(OWNER, "m1") is None
+    assert await blobs.size(OWNER, "m1") is None
     assert files(tmp_path) == []
 
 

@@ -92,6 +92,32 @@ def test_only_sound_counts_as_a_message(tmp_path: Path) -> None:
         assert profile(recorder.path).heard_speech is expected, name
 
 
+@pytest.mark.parametrize("level_db", [-20.0, 0.0, 8.0])
+def test_the_gain_brings_recordings_to_one_level(level_db: float) -> None:
+    found = Profile()
+    said = speech("bob")[: FRAME_SAMPLES * 400].astype(np.float64) * 10 ** (level_db / 20)
+    pause = np.zeros(FRAME_SAMPLES, np.int16)
+    for frame in np.clip(said, -32768, 32767).astype(np.int16).reshape(-1, FRAME_SAMPLES):
+        found.add(frame)
+        found.add(pause)
+    spoken = said[
+        np.repeat([measure.level_dbfs(f.astype(np.int16)) > -45 for f in said.reshape(-1, 960)], 960)
+    ]
+    heard = measure.level_dbfs(np.clip(spoken, -32768, 32767).astype(np.int16)) + found.gain_db
+    assert heard == pytest.approx(-20.0, abs=1.0)
+
+
+def test_a_gain_has_its_bounds() -> None:
+    assert Profile().gain_db == 0.0
+    whisper, shout = Profile(), Profile()
+    for frame in (np.full(FRAME_SAMPLES, value, np.int16) for value in (200, -200)):
+        whisper.add(frame)
+    for frame in (np.full(FRAME_SAMPLES, value, np.int16) for value in (32767, 800, 800, 800)):
+        shout.add(frame)
+    assert 0 < whisper.gain_db <= 30.0
+    assert shout.gain_db <= 0.0
+
+
 def test_peaks_follow_the_sound() -> None:
     found = Profile()
     assert found.peaks(3) == [0, 0, 0]

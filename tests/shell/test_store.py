@@ -12,13 +12,15 @@ import sqlalchemy
 from alembic import command
 from alembic.config import Config
 
-from signaling import sql
+from signaling import mailbox_sql, sql
 from signaling.call import LegEnd
+from signaling.mailbox_store import Box, MailboxMessage
+from signaling.mailboxes import Envelope, Query
 from signaling.parts import OutcomeKind, Party
 from signaling.reasons import ANSWERED_ELSEWHERE, HUNG_UP
 from signaling.settings import Settings, ToPerson, User
 from signaling.sql import SqlStore
-from signaling.store import Account, Counts, Envelope, HistoryEntry, HistoryQuery, MailboxMessage, Store
+from signaling.store import Account, HistoryEntry, HistoryQuery, Store
 
 pytestmark = pytest.mark.shell
 
@@ -118,44 +120,15 @@ async def test_history_is_filtered(store: Store) -> None:
     assert await numbers(HistoryQuery(party="8:acs:b", before=3)) == [2, 1]
 
 
-async def test_mailbox(store: Store) -> None:
-    assert await store.add_message("a", message("m1"))
-    assert await store.add_message("a", message("m2", 5))
-    assert await store.add_message("b", message("m1"))
-    assert await store.messages("a") == [message("m2", 5), message("m1")]
-    assert await store.message("a", "m1") == message("m1")
-    assert await store.counts("a") == Counts(2, 0)
-    assert await store.move_message("a", "m1", "saved")
-    assert await store.counts("a") == Counts(1, 1)
-    assert await store.counts("b") == Counts(1, 0)
-    assert [m.folder for m in await store.messages("a")] == ["new", "saved"]
-
-
-async def test_a_message_is_filed_once_even_after_it_was_deleted(store: Store) -> None:
-    assert not await store.was_filed("a", "m1")
-    assert await asyncio.gather(*(store.add_message("a", message("m1")) for _ in range(3))) == [
-        True,
-        False,
-        False,
-    ]
-    assert await store.was_filed("a", "m1")
-    assert await store.delete_message("a", "m1")
-    assert not await store.delete_message("a", "m1")
-    assert not await store.move_message("a", "m1", "saved")
-    assert await store.message("a", "m1") is None
-    assert await store.messages("a") == []
-    assert await store.counts("a") == Counts(0, 0)
-    assert not await store.add_message("a", message("m1"))
-    assert await store.was_filed("a", "m1")
-
-
 async def test_deleting_a_user_deletes_its_mailbox_only(store: Store) -> None:
     await store.save_account(ALICE)
     await store.add_message("8:acs:a", message("m1"))
     await store.add_message("8:acs:b", message("m1"))
+    await store.save_box("8:acs:a", Box(pin="x"))
     await store.delete_account("8:acs:a")
-    assert await store.messages("8:acs:a") == []
-    assert await store.messages("8:acs:b") == [message("m1")]
+    assert await store.box("8:acs:a") == Box()
+    assert await store.messages("8:acs:a", Query()) == []
+    assert await store.messages("8:acs:b", Query()) == [message("m1")]
     await store.save_account(ALICE)
     assert await store.accounts() == [ALICE]
 
@@ -172,7 +145,7 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     assert await second.resource() == resource
     assert await second.accounts() == [ALICE]
     assert await second.history("8:acs:a", HistoryQuery()) == [entry(1)]
-    assert await second.messages("8:acs:a") == [message("m1")]
+    assert await second.messages("8:acs:a", Query()) == [message("m1")]
     await second.close()
 
 
@@ -199,7 +172,8 @@ async def test_migrations_and_tables_agree(tmp_path: Path) -> None:
         found.reflect(db)
     engine.dispose()
 
-    declared = {name: sorted(table.columns.keys()) for name, table in sql._tables.tables.items()}
+    tables = sql._tables.tables | mailbox_sql.tables.tables
+    declared = {name: sorted(table.columns.keys()) for name, table in tables.items()}
     made = {name: sorted(table.columns.keys()) for name, table in found.tables.items()}
     assert made == declared | {"alembic_version": ["version_num"]}
 

@@ -1,0 +1,138 @@
+"""What an owner has set for the mailbox, by REST: answer rule, greetings, PIN."""
+
+import hashlib
+import hmac
+import secrets
+from typing import Annotated, get_args
+
+from aiohttp import web
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from signaling import sounds
+from signaling.accounts import Accounts
+from signaling.blobs import CHUNK, Blobs
+from signaling.mailboxes import GreetingKind, MailboxSettings
+from signaling.rest import Gate, bad_request, decode, not_found, reply
+from signaling.store import Store
+
+GREETINGS: tuple[GreetingKind, ...] = get_args(GreetingKind)
+_SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
+
+
+class NewPin(Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of PUT: four to twelve digits."""
+
+    pin: Annotated[str, Meta(pattern="^[0-9]{4,12}$")]
+
+
+class GreetingApi:
+    """Endpoints of the owner."""
+
+    def __init__(self, gate: Gate, accounts: Accounts, store: Store, blobs: Blobs) -> None:
+        self._gate = gate
+        self._accounts = accounts
+        self._store = store
+        self._blobs = blobs
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes."""
+        greeting = "/v1/mailbox-greetings/{kind}"
+        return [
+            web.get("/v1/mailbox-settings", self.get),
+            web.put("/v1/mailbox-settings", self.put),
+            web.put("/v1/mailbox-pin", self.put_pin),
+            web.delete("/v1/mailbox-pin", self.delete_pin),
+            web.get("/v1/mailbox-greetings", self.list),
+            web.get(greeting, self.get_greeting),
+            web.put(greeting, self.put_greeting),
+            web.delete(greeting, self.delete_greeting),
+        ]
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Return the settings."""
+        return reply((await self._store.box(self._gate.user(request).user.raw_id)).settings)
+
+    async def put(self, request: web.Request) -> web.Response:
+        """Replace the settings as a whole."""
+        owner = self._gate.user(request).user.raw_id
+        settings = decode(await request.read(), MailboxSettings)
+        if settings.operator is not None:
+            operator = self._accounts.find(settings.operator)
+            if operator is None:
+                raise bad_request(f"there is no user {settings.operator!r} to be the operator")
+            if operator.user.raw_id == owner:
+                raise bad_request("callers who want the operator do not want you; name somebody else")
+        box = await self._store.box(owner)
+        await self._store.save_box(owner, replace(box, settings=settings))
+        return reply(settings)
+
+    async def put_pin(self, request: web.Request) -> web.Response:
+        """Set the PIN with which the mailbox is heard from another one's phone."""
+        owner = self._gate.user(request).user.raw_id
+        pin = decode(await request.read(), NewPin).pin
+        if len(set(pin)) == 1 or pin in "0123456789" or pin in "9876543210":
+            raise bad_request("this PIN is guessed at once; choose another")
+        await self._store.save_box(owner, replace(await self._store.box(owner), pin=hashed(pin)))
+        return web.Response(status=204)
+
+    async def delete_pin(self, request: web.Request) -> web.Response:
+        """Let the mailbox be heard by its owner's own agents alone."""
+        owner = self._gate.user(request).user.raw_id
+        await self._store.save_box(owner, replace(await self._store.box(owner), pin=""))
+        return web.Response(status=204)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Return the kinds of greetings that there are."""
+        return reply(await own_greetings(self._blobs, self._gate.user(request).user.raw_id))
+
+    async def get_greeting(self, request: web.Request) -> web.StreamResponse:
+        """Return a greeting (Ogg Opus)."""
+        owner, kind = self._greeting(request)
+        if not await self._blobs.size(owner, greeting_name(kind)):
+            raise not_found()
+        return await sounds.serve(request, self._blobs, owner, greeting_name(kind))
+
+    async def put_greeting(self, request: web.Request) -> web.Response:
+        """Set a greeting: the body is an Ogg Opus file."""
+        owner, kind = self._greeting(request)
+        chunks = request.content.iter_chunked(CHUNK)
+        await sounds.keep(chunks, self._blobs, owner, greeting_name(kind))
+        if self._accounts.get(owner) is None:
+            await self._blobs.delete_owner(owner)
+            raise not_found()
+        return web.Response(status=204)
+
+    async def delete_greeting(self, request: web.Request) -> web.Response:
+        """Delete a greeting; callers hear the next that fits."""
+        owner, kind = self._greeting(request)
+        await self._blobs.delete(owner, greeting_name(kind))
+        return web.Response(status=204)
+
+    def _greeting(self, request: web.Request) -> tuple[str, str]:
+        owner, kind = self._gate.user(request).user.raw_id, request.match_info["kind"]
+        if kind not in GREETINGS:
+            raise bad_request(f"a greeting is one of {', '.join(GREETINGS)}")
+        return owner, kind
+
+
+async def own_greetings(blobs: Blobs, owner: str) -> tuple[GreetingKind, ...]:
+    """Return which greetings of the owner's own there are."""
+    return tuple([kind for kind in GREETINGS if await blobs.size(owner, greeting_name(kind))])
+
+
+def greeting_name(kind: str) -> str:
+    """Return the name of a greeting's blob; no message id has a dot."""
+    return f"greeting.{kind}"
+
+
+def hashed(pin: str, salt: bytes | None = None) -> str:
+    """Return the salted hash of a PIN (RFC 7914)."""
+    salt = salt or secrets.token_bytes(16)
+    return f"{salt.hex()}:{hashlib.scrypt(pin.encode(), salt=salt, **_SCRYPT).hex()}"
+
+
+def fits(pin: str, kept: str) -> bool:
+    """Tell whether a PIN is the one whose hash was kept."""
+    salt = bytes.fromhex(kept.partition(":")[0])
+    return hmac.compare_digest(hashed(pin, salt), kept)

@@ -1,0 +1,137 @@
+"""What a mailbox consists of: messages, their envelopes and folders, greetings, settings. Pure."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from signaling.parts import Id, Party
+from signaling.settings import Identifier
+
+Folder = Literal["new", "saved", "deleted"]
+GreetingKind = Literal["unavailable", "busy", "away", "temporary"]
+Answer = Literal["record", "greeting_only", "decline"]
+Language = Literal["en", "de"]
+
+Utc = Annotated[datetime, Meta(tz=True)]
+Seconds = Annotated[float, Meta(ge=0, le=24 * 3600)]
+Peaks = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(max_length=4096)]
+
+
+class Envelope(Struct, frozen=True):
+    """What is known of a voice message besides its sound.
+
+    Duration in s; `peaks` is its waveform; `gain_db` makes it as loud as the others when it is played.
+    `introduction` is how long the words before it are, of whoever forwarded it.
+    """
+
+    caller: Party
+    received_at: Utc
+    duration: Seconds
+    transferor: Party | None = None
+    peaks: Peaks = ()
+    gain_db: Annotated[float, Meta(ge=-40, le=40)] = 0.0
+    urgent: bool = False
+    forwarded_by: Party | None = None
+    introduction: Seconds | None = None
+
+
+class Message(Struct, frozen=True):
+    """A voice message as its owner sees it; the fields after `folder` are those of its Envelope."""
+
+    id: str
+    folder: Folder
+    caller: Party
+    received_at: Utc
+    duration: float
+    transferor: Party | None = None
+    peaks: tuple[int, ...] = ()
+    gain_db: float = 0.0
+    urgent: bool = False
+    forwarded_by: Party | None = None
+    introduction: float | None = None
+
+
+class Listing(Struct, frozen=True):
+    """Messages, newest first, and how many wait; `next`, if there may be more, is the next `before`."""
+
+    new: int
+    saved: int
+    messages: tuple[Message, ...]
+    next: Id | None = None
+
+
+class Query(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which messages: the latest `limit` before another one, in one folder, by default new and saved."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 500
+    before: Id | None = None
+    folder: Folder | None = None
+
+
+class Link(Struct, frozen=True):
+    """URLs, below the hub's, that give the sound of one message to whoever has them, until they expire."""
+
+    audio: str
+    introduction: str | None
+    expires_at: Utc
+
+
+class MailboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a mailbox does with callers, and with messages that were heard.
+
+    `operator` is whom a caller gets who presses 0: raw id, number or short name. Saved and deleted messages
+    go after `retention_days`; new ones never go by themselves.
+    """
+
+    answer: Answer = "record"
+    language: Language = "en"
+    operator: Identifier | None = None
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+
+
+class Reception(Struct, frozen=True):
+    """What voicemail must know before it answers for an owner; `greetings` are those of its owner's own."""
+
+    full: bool = False
+    settings: MailboxSettings = MailboxSettings()
+    greetings: tuple[GreetingKind, ...] = ()
+
+
+class Forward(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom a message is forwarded to: raw id, number or short name; `introduction` in s, if there is one."""
+
+    to: Identifier
+    introduction: Seconds | None = None
+
+
+def message_of(message_id: str, folder: Folder, envelope: Envelope) -> Message:
+    """Return a message as its owner sees it."""
+    return Message(
+        message_id,
+        folder,
+        envelope.caller,
+        envelope.received_at,
+        envelope.duration,
+        envelope.transferor,
+        envelope.peaks,
+        envelope.gain_db,
+        envelope.urgent,
+        envelope.forwarded_by,
+        envelope.introduction,
+    )
+
+
+def greeting_for(why: str | None, own: tuple[GreetingKind, ...]) -> GreetingKind | None:
+    """Return which of an owner's own greetings a caller hears, None for the default one.
+
+    `why` is what sent the call here (RFC 5806): busy or do-not-disturb is `busy`, no device online `away`,
+    all else `unavailable`. A temporary greeting stands for all; where one is lacking, `unavailable` does.
+    """
+    kinds: dict[str | None, GreetingKind] = {
+        "user-busy": "busy",
+        "do-not-disturb": "busy",
+        "unavailable": "away",
+    }
+    order: tuple[GreetingKind, ...] = ("temporary", kinds.get(why, "unavailable"), "unavailable")
+    return next((kind for kind in order if kind in own), None)
