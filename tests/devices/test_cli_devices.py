@@ -1,5 +1,6 @@
 """The command line with a microphone and a speaker."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ import pytest
 
 from media.audio import SAMPLE_RATE
 from media.sink import AudioWriter
-from media.source import load
+from media.source import ToneSource, load
 from media.speech import speech
 from signaling.config import load_config
 from signaling.server import HubServer
@@ -113,6 +114,45 @@ async def test_a_message_is_played_on_the_speaker(tmp_path: Path) -> None:
     heard = load(played)
     assert who(heard) == "carol"
     assert len(heard) >= len(speech("carol"))
+
+
+async def test_a_message_is_played_at_twice_the_speed(tmp_path: Path) -> None:
+    message, played = tmp_path / "m.ogg", tmp_path / "played.wav"
+    tone = ToneSource(400.0)
+    writer = AudioWriter(message)
+    writer.write(np.concatenate([tone.read() for _ in range(200)]))
+    writer.close()
+    async with hub_client(tmp_path) as client:
+        owner, token = await client.token("alice")
+        _, service = await client.token("voicemail", voicemail=True)
+        await put(client, service, owner, "m1", sound=message.read_bytes())
+        async with program("parecord", "-d", "speaker.monitor", "--file-format=wav", played):
+            ended = await result("voicemail", "play", "--speed", "2", token=token)
+        assert (ended.code, ended.err) == (0, "")
+    heard = load(played)
+    loud = np.flatnonzero(np.abs(heard) > 1000)
+    assert 1.8 < (loud[-1] - loud[0]) / SAMPLE_RATE < 2.5
+    middle = heard[(loud[0] + loud[-1]) // 2 :][: SAMPLE_RATE // 2]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert abs(np.argmax(spectrum) * SAMPLE_RATE / len(middle) - 400.0) < 5
+
+
+async def test_a_greeting_is_recorded_from_the_microphone(tmp_path: Path) -> None:
+    fed = tmp_path / "bob.wav"
+    writer = AudioWriter(fed)
+    writer.write(np.resize(speech("bob"), 60 * SAMPLE_RATE))
+    writer.close()
+    async with hub_client(tmp_path) as client, program("paplay", "-d", "micfeed", fed):
+        _, token = await client.token("alice")
+        async with callnode("voicemail", "greeting", "record", "busy", token=token) as recording:
+            await recording.line("recording")
+            await asyncio.sleep(4.0)
+            recording.type("")
+            ended = await recording.end()
+        assert (ended.code, ended.err) == (0, "") and "while you are in a call" in ended.out
+        answer = await client.call("GET", "/v1/mailbox-greetings/busy", token)
+    (tmp_path / "greeting.ogg").write_bytes(answer.body)
+    assert who(load(tmp_path / "greeting.ogg")) == "bob"
 
 
 async def test_microphone_and_speaker_are_tested_from_the_command_line(tmp_path: Path) -> None:
