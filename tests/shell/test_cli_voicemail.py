@@ -13,9 +13,8 @@ from media.sink import AudioWriter
 from media.source import load
 from media.speech import speech
 from node.commands.voicemail_play import Controls
-from tests.program import Result, result
+from tests.program import Result, one_line, result
 from tests.shell.hub_client import Client
-from tests.shell.test_cli import one_line
 from tests.shell.test_mailbox import ENVELOPE, put
 
 pytestmark = pytest.mark.shell
@@ -44,7 +43,7 @@ async def listed(token: str, *options: str) -> dict[str, str]:
     return {message["id"]: message["folder"] for message in json.loads(shown.out)}
 
 
-async def done(token: str, *command: object) -> Result:
+async def done(token: str, *command: str | Path) -> Result:
     ended = await result("voicemail", *command, token=token)
     assert (ended.code, ended.err) == (0, ""), command
     return ended
