@@ -16,7 +16,7 @@ from node.identity import CallerInfo, caller_info
 from node.session import CallState, Session
 from node.transfer import TransferCallFeature
 from signaling.parts import CustomContext, Outcome
-from signaling.reasons import BAD_ARGUMENT, WRONG_STATE, Reason
+from signaling.reasons import BAD_ARGUMENT, WRONG_STATE, Diversion, Reason
 
 if TYPE_CHECKING:
     from node.agent import CallAgent
@@ -110,7 +110,10 @@ class RemoteParticipant:
 
 
 class IncomingCall(Events):
-    """A call that rings here: accept it or reject it."""
+    """A call that rings here: accept it or reject it.
+
+    `diverted_for` is why it was last sent on, in the words of RFC 5806; None if it was not.
+    """
 
     EVENTS = ("call_ended",)
 
@@ -120,6 +123,7 @@ class IncomingCall(Events):
         self.caller_info: CallerInfo = caller_info(session.remote)
         self.transferor_info = caller_info(session.transferor) if session.transferor else None
         self.forwarded_from = caller_info(session.forwarded_from) if session.forwarded_from else None
+        self.diverted_for: Diversion | None = session.diverted_for
         self.mailbox = caller_info(session.mailbox) if session.mailbox else None
         self.custom_context: CustomContext | None = session.custom_context
         self.call_end_reason: CallEndReason | None = None

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from signaling.discreet import Discreet
 from signaling.messages import MAX_SECONDS, CallAttach, CallIncoming, CallOriginate
 from signaling.parts import CustomContext, Outcome, Party
-from signaling.reasons import Reason
+from signaling.reasons import Diversion, Reason
 
 
 class CallState(StrEnum):
@@ -49,6 +49,7 @@ class Session(Discreet, frozen=True, kw_only=True):
     caller: Party | None = None
     transferor: Party | None = None
     forwarded_from: Party | None = None
+    diverted_for: Diversion | None = None
     custom_context: CustomContext | None = None
     mailbox: Party | None = None
     outcome: Outcome | None = None
@@ -129,6 +130,7 @@ def ringing(message: CallIncoming) -> Session:
         caller=message.caller,
         transferor=message.transferor,
         forwarded_from=message.forwarded_from,
+        diverted_for=message.diverted_for,
         custom_context=message.custom_context,
         mailbox=message.mailbox,
         offer=message.sdp,

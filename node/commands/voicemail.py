@@ -35,17 +35,24 @@ for command in (list_, play, mark, delete, undelete, forward, export, greeting, 
 @voicemail.command()
 @data_option
 @click.option("--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+@click.option(
+    "--prompts",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with sounds of your own, such as en/greeting.wav, in place of those built in.",
+)
 @stdin.supervised_option
-def serve(data: Path, url: str | None, supervised: bool) -> None:
+def serve(data: Path, url: str | None, prompts: Path | None, supervised: bool) -> None:
     """Run the voicemail service, which answers for people who do not.
 
     Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL. Prints one line when
     ready; stops on Ctrl-C or SIGTERM. `callnode up` runs hub and voicemail together.
     """
-    run(lambda stop: _serve(stop, data, url, supervised))
+    run(lambda stop: _serve(stop, data, url, prompts, supervised))
 
 
-async def _serve(stop: asyncio.Event, data: Path, url: str | None, supervised: bool) -> int:
+async def _serve(
+    stop: asyncio.Event, data: Path, url: str | None, prompts: Path | None, supervised: bool
+) -> int:
     key = hub_access_key(data)
     hub = (url or hub_url(data)).rstrip("/")
 
@@ -53,7 +60,7 @@ async def _serve(stop: asyncio.Event, data: Path, url: str | None, supervised: b
         return (await create_token(hub, key, CreateToken(SERVICE_NAME, "Voicemail", voicemail=True))).token
 
     credential = CommunicationTokenCredential(token_refresher=mint, refresh_proactively=True)
-    service = VoicemailService(credential, data, hub=hub)
+    service = VoicemailService(credential, data, hub=hub, prompts=prompts)
     serving = asyncio.create_task(service.serve(lambda: click.echo(f"voicemail is ready at {hub}")))
     stopping = asyncio.create_task(stop.wait())
     try:

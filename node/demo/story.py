@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from media.measure import correlation, level_dbfs
 from media.source import load
-from media.speech import speech
+from media.speech import prompt, speech
 from node.demo.cast import Event, Person, StoryError
 from node.demo.ear import Ear
 from node.demo.stage import Stage
@@ -227,7 +227,7 @@ class Story:
         await self._transferred("voicemail")
         at = time.monotonic()
         self._stage.tell("Bob hears the greeting, and speaks after the beep …")
-        greeting = speech("greeting")
+        greeting = prompt("en", "greeting")
         await asyncio.sleep(len(greeting) / 48_000 + MESSAGE_SECONDS)
         ear = await self._bob.ear(self._folder)
         heard = correlation(ear.stretch(at, at + len(greeting) / 48_000), greeting)

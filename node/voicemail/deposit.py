@@ -4,156 +4,188 @@ import asyncio
 import logging
 from typing import assert_never
 
-import numpy as np
-from numpy.typing import NDArray
-
 from media.audio import Frame, level_dbfs
 from media.recorder import OggRecorder
-from media.source import NumpySource, SilenceSource
-from media.speech import beep, speech
-from node.call import AcceptCallOptions, AudioOptions, Call, Features, IncomingCall, StateChanged
+from media.source import load
+from media.speech import Prompts, Sound, beep
+from node.call import Call, Features, IncomingCall
 from node.session import CallState
-from node.transfer import TransferRequested
+from node.transfer import TransferRequested, TransferState
+from node.voicemail.conversation import Conversation
+from node.voicemail.dialogue import Finished, HangUp, Say
 from node.voicemail.outbox import Note, Outbox
 from node.voicemail.script import (
-    BeepFinished,
-    Connected,
+    CallOperator,
     Discard,
     File,
-    GreetingFinished,
-    HangUp,
     Heard,
-    HungUp,
     Input,
     Limits,
+    OperatorFailed,
     Output,
     PlayBeep,
     PlayGreeting,
+    PlayRecording,
     RecorderFailed,
     Script,
     StartRecording,
-    Tick,
 )
+from signaling.mailboxes import Reception
 
 log = logging.getLogger("callnode.voicemail")
 
+_NO_MESSAGE = ("nobody-there", "goodbye")  # to whom no message can be left
 
-class Deposit:
+
+class Deposit(Conversation[Input, Output]):
     """Take one message. What is received while the recorder is being opened waits in memory.
 
-    The call is over when its sink is closed: a call that takes over from another brings the sink along.
+    `greeting` is the owner's own one, None for the default one.
     """
 
-    def __init__(self, note: Note, outbox: Outbox, limits: Limits) -> None:
+    def __init__(
+        self,
+        note: Note,
+        outbox: Outbox,
+        limits: Limits,
+        reception: Reception,
+        prompts: Prompts,
+        greeting: Sound | None = None,
+    ) -> None:
+        self._recording = Script(limits, reception)
+        super().__init__(self._recording, prompts, reception.settings.language)
         self._note = note
         self._outbox = outbox
-        self._script = Script(limits)
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._outputs: asyncio.Queue[Output] = asyncio.Queue()
+        self._settings = reception.settings
+        self._greeting = greeting
         self._recorder: OggRecorder | None = None
+        self._forgotten: OggRecorder | None = None
         self._early: list[tuple[int, int, int, bytes]] = []
 
-    async def run(self, incoming: IncomingCall) -> bool:
-        """Answer, and follow the script to its end; return whether the message is ready to be filed."""
-        audio = AudioOptions(source=SilenceSource(), sink=self)
-        call = await incoming.accept(AcceptCallOptions(audio, hold_other_calls=False))
-        call.on("state_changed", self._state_changed)
-        call.feature(Features.TRANSFER).on("transfer_requested", _refuse)
+    async def run(self, incoming: IncomingCall) -> Note | None:
+        """Answer, and follow the script to its end; return what is ready to be filed, if anything is."""
+        await self.answer(incoming)
         while True:
-            match await self._outputs.get():
+            match await self.next():
+                case Say(prompts):
+                    await self.say(prompts)
                 case PlayGreeting():
-                    self._say(call, speech("greeting"), GreetingFinished())
+                    await self._greet()
                 case PlayBeep():
-                    self._say(call, beep(), BeepFinished())
+                    self.play(beep())
+                case PlayRecording():
+                    await self._replay()
                 case StartRecording():
                     await self._record()
+                case CallOperator():
+                    await self._hand_over()
                 case HangUp():
-                    await call.hang_up()
-                case File(why):
-                    log.info("message %s ends: %s", self._note.id, why)
-                    return await self._finish()
+                    await self._call.hang_up()
+                case File(urgent):
+                    return await self._finish(urgent)
                 case Discard():
                     await self._discard()
-                    return False
+                    return None
                 case output:
                     assert_never(output)
 
+    def give(self, what: Input) -> None:
+        """Tell the script what happened, and let the recorder follow it."""
+        was_recording = self._recording.recording
+        super().give(what)
+        if self._recording.recording and not was_recording:
+            self._forgotten, self._recorder = self._recorder, None
+            self._early.clear()
+        if self._recorder is not None and not self._recording.recording:
+            self._recorder.stop()  # what follows takes its time, which is not part of the message
+
     def write(self, frame: Frame) -> None:
         """Take a frame of the caller: how loud it is."""
-        if not self._script.recording:
+        if not self._recording.recording:
             return
         if self._recorder is not None and self._recorder.error is not None:
-            self._give(RecorderFailed())
-        self._give(Heard(level_dbfs(frame)))
+            self.give(RecorderFailed(kept=True))
+        self.give(Heard(level_dbfs(frame)))
 
     def packet(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
         """Take a packet of the caller: it is what is recorded."""
-        if not self._script.recording:
+        if not self._recording.recording:
             return
         if self._recorder is None:
             self._early.append((ssrc, sequence, timestamp, payload))
         else:
             self._recorder.packet(ssrc, sequence, timestamp, payload)
 
-    def close(self) -> None:
-        """Take note that nobody calls any more."""
-        self._give(HungUp())
+    def _follow(self, call: Call) -> None:
+        super()._follow(call)
+        call.feature(Features.TRANSFER).on("transfer_requested", _refuse)
 
-    def _state_changed(self, event: StateChanged) -> None:
-        if event.new_state in (CallState.CONNECTED, CallState.REMOTE_HOLD):
-            self._give(Connected())
-
-    def _say(self, call: Call, samples: NDArray[np.int16], then: Input) -> None:
-        source = NumpySource(samples)
-        source.on_finished = lambda: self._give(then)
-        call.start_audio(source)
-
-    def _give(self, what: Input) -> None:
-        for output in self._script.handle(what, self._loop.time()):
-            self._outputs.put_nowait(output)
-        if self._recorder is not None and not self._script.recording:
-            self._recorder.stop()  # hanging up takes its time, which is not part of the message
-        deadline = self._script.deadline
-        if self._timer is not None and (deadline is None or deadline < self._timer.when()):
-            self._timer.cancel()
-            self._timer = None
-        # A deadline that moves on with every word is looked at when the earlier one has come.
-        if self._timer is None and deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._give(Tick())
+    async def _greet(self) -> None:
+        if self._greeting is not None:
+            self.play(self._greeting)
+        else:
+            await self.say(("greeting",) if self._settings.answer == "record" else _NO_MESSAGE)
 
     async def _record(self) -> None:
+        if self._forgotten is not None:
+            await asyncio.to_thread(self._forgotten.close)
+            self._forgotten = None
         try:
             recorder = await asyncio.to_thread(self._outbox.record, self._note)
         except OSError as error:
             log.error("a message cannot be recorded: %s", error)
-            self._give(RecorderFailed())
+            self.give(RecorderFailed(kept=False))
             return
         for packet in self._early:
             recorder.packet(*packet)
         self._early.clear()
-        if not self._script.recording:
+        if not self._recording.recording:
             recorder.stop()
         self._recorder = recorder
 
-    async def _finish(self) -> bool:
+    async def _replay(self) -> None:
+        recorder = self._recorder
+        if recorder is None:
+            return  # it failed, and the script will hear of it
+        await asyncio.to_thread(recorder.close)
+        try:
+            self.play(await asyncio.to_thread(load, recorder.path))
+        except OSError as error:
+            log.error("what was recorded cannot be played: %s", error)
+            self.give(Finished())
+
+    async def _hand_over(self) -> None:
+        """Transfer the caller to the person the owner has chosen; the hub ends it either way."""
+        assert self._settings.operator is not None
+        transfer = self._call.feature(Features.TRANSFER).transfer(
+            target_participant=self._settings.operator, hang_up_when_transferred=True
+        )
+        over = self._call.wait_for(CallState.DISCONNECTED)
+        ends = [asyncio.ensure_future(each) for each in (transfer.wait(), over)]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in ends:
+                each.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+        if transfer.state is TransferState.FAILED:
+            log.info("the operator does not take a caller: %s", transfer.error and transfer.error.message)
+            self.give(OperatorFailed())
+
+    async def _finish(self, urgent: bool) -> Note | None:
         if self._recorder is None:
             await self._discard()
-            return False
+            return None
         try:
-            await asyncio.to_thread(self._outbox.finish, self._note, self._recorder)
+            return await asyncio.to_thread(self._outbox.finish, self._note, self._recorder, urgent)
         except OSError as error:
             log.error("message %s stays for the next start: %s", self._note.id, error)
-            return False
-        return True
+            return None
 
     async def _discard(self) -> None:
-        if self._recorder is not None:
-            await asyncio.to_thread(self._recorder.close)
+        for recorder in (self._recorder, self._forgotten):
+            if recorder is not None:
+                await asyncio.to_thread(recorder.close)
         await asyncio.to_thread(self._outbox.discard, self._note)
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from media.recorder import OggRecorder, profile, repair
 from media.sink import sync
@@ -33,6 +34,7 @@ class Note(Struct, frozen=True):
     caller: Party
     transferor: Party | None
     received_at: datetime
+    urgent: bool = False
 
 
 class Outbox:
@@ -54,9 +56,15 @@ class Outbox:
         tags = {"title": "Voice message", "artist": note.caller.display_name or note.caller.name}
         return OggRecorder(self._path(note, ".ogg.part"), tags=tags)
 
-    def finish(self, note: Note, recorder: OggRecorder) -> None:
-        """End a recording; from now on it is to be filed."""
+    def finish(self, note: Note, recorder: OggRecorder, urgent: bool) -> Note:
+        """End a recording and return what is to be filed from now on."""
+        if urgent:
+            note = replace(note, urgent=True)
+            part = self._path(note, ".json.part")
+            part.write_bytes(msgspec.json.encode(note))
+            part.replace(self._path(note, ".json"))
         recorder.finish(self.sound(note))
+        return note
 
     def sound(self, note: Note) -> Path:
         """Return the file of a message that is to be filed."""
@@ -64,7 +72,7 @@ class Outbox:
 
     def discard(self, note: Note) -> None:
         """Remove everything of a message."""
-        for suffix in (".ogg.part", ".ogg", ".json"):
+        for suffix in (".ogg.part", ".ogg", ".json.part", ".json"):
             self._path(note, suffix).unlink(missing_ok=True)
 
     def recover(self) -> list[Note]:

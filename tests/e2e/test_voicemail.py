@@ -34,7 +34,7 @@ from node import (
 from node.runtime import Runtime
 from node.voicemail import Limits, Mailbox, Message, VoicemailService
 from signaling.config import load_config
-from signaling.mailbox import MailboxApi
+from signaling.deposits import DepositApi
 from signaling.reasons import OFFLINE, Reason
 from signaling.server import HubServer
 from tests.e2e.people import PATIENCE, People, Person, eventually, until
@@ -372,7 +372,7 @@ async def test_a_hub_that_does_not_take_a_message_gets_it_later(
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(MailboxApi, "_receive", fails)
+        patch.setattr(DepositApi, "_receive", fails)
         async with voicemail(people, tmp_path):
             caller = dial(bob, "alice")
             await caller.say(SENTENCES["bob"][: 2 * SAMPLE_RATE])
@@ -398,7 +398,7 @@ async def test_only_the_hub_can_say_that_an_owner_is_gone(
         raise web.HTTPNotFound  # as what stands before a hub answers
 
     with monkeypatch.context() as patch:
-        patch.setattr(MailboxApi, "_receive", fails)
+        patch.setattr(DepositApi, "_receive", fails)
         async with voicemail(people, tmp_path):
             caller = dial(bob, "alice")
             await caller.say(SENTENCES["bob"][: 2 * SAMPLE_RATE])

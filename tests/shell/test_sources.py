@@ -143,8 +143,7 @@ def test_the_recorded_sentences_are_fit_for_measuring() -> None:
         assert measure.level_dbfs(sentence) == pytest.approx(-20, abs=0.5)
         assert np.abs(sentence.astype(int)).max() < 32000
         assert measure.longest_silence(np.tile(sentence, 2), -45.0) <= 0.045
-    assert set(NAMES) == {"alice", "bob", "carol", "greeting"}
-    assert 3 < len(speech("greeting")) / SAMPLE_RATE < 8
+    assert set(NAMES) == {"alice", "bob", "carol"}
     with pytest.raises(ValueError, match="alice, bob, carol"):
         speech("mallory")
 
