@@ -17,7 +17,7 @@ from signaling.links import Links
 from signaling.mailbox_store import MailboxMessage
 from signaling.mailboxes import Folder, Forward, Link, Listing, Message, Query, message_of
 from signaling.parts import Party
-from signaling.rest import Gate, RestError, bad_request, decode, not_found, reply
+from signaling.rest import RestError, bad_request, decode, not_found, reply
 from signaling.store import Account, Store
 from signaling.tokens import InvalidTokenError
 
@@ -31,11 +31,14 @@ class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MailboxApi:
-    """Endpoints of the owner; `changed` is told whose mailbox changed. What is done and refused is logged."""
+    """Endpoints of the owner, who is the user that `who` finds behind a request, or the request is refused.
+
+    `changed` is told whose mailbox changed. What is done and refused is logged.
+    """
 
     def __init__(
         self,
-        gate: Gate,
+        who: Callable[[web.Request], Account],
         accounts: Accounts,
         store: Store,
         blobs: Blobs,
@@ -43,7 +46,7 @@ class MailboxApi:
         quota: int,
         changed: Callable[[str], Awaitable[None]],
     ) -> None:
-        self._gate = gate
+        self._who = who
         self._accounts = accounts
         self._store = store
         self._blobs = blobs
@@ -52,21 +55,27 @@ class MailboxApi:
         self._changed = changed
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes."""
+        """Return all routes."""
         return [
-            web.get("/v1/mailbox", self.list),
-            web.get("/v1/mailbox/{id}", self.get),
-            web.patch("/v1/mailbox/{id}", self.move),
-            web.delete("/v1/mailbox/{id}", self.delete),
-            web.get("/v1/mailbox/{id}/audio", self.audio),
-            web.get("/v1/mailbox/{id}/introduction", self.introduction),
+            *self.hearing("/v1/mailbox"),
             web.post("/v1/mailbox/{id}/link", self.link),
             web.post("/v1/mailbox/{id}/forward", self.forward),
         ]
 
+    def hearing(self, path: str) -> list[web.AbstractRouteDef]:
+        """Return the routes by which messages are heard and put away, below a path."""
+        return [
+            web.get(path, self.list),
+            web.get(path + "/{id}", self.get),
+            web.patch(path + "/{id}", self.move),
+            web.delete(path + "/{id}", self.delete),
+            web.get(path + "/{id}/audio", self.audio),
+            web.get(path + "/{id}/introduction", self.introduction),
+        ]
+
     async def list(self, request: web.Request) -> web.Response:
         """Return the caller's messages, newest first, and how many wait; the query is a Query."""
-        owner = self._gate.user(request).user.raw_id
+        owner = self._who(request).user.raw_id
         try:
             query = msgspec.convert(dict(request.query), Query, strict=False)
         except msgspec.ValidationError as error:
@@ -123,7 +132,7 @@ class MailboxApi:
 
     async def link(self, request: web.Request) -> web.Response:
         """Return URLs of a message's sound that need no token and expire."""
-        account = self._gate.user(request)
+        account = self._who(request)
         _, message = await self._mine(request)
 
         def signed(part: str) -> tuple[str, datetime]:
@@ -139,7 +148,7 @@ class MailboxApi:
 
         The audio is an introduction. A mailbox that is full refuses: 409.
         """
-        sender = self._gate.user(request).user
+        sender = self._who(request).user
         owner, message = await self._mine(request)
         reader = await sounds.multipart(request, "forward (JSON), then audio (Ogg Opus) or nothing")
         wanted = decode(await sounds.small(await sounds.part(reader, "forward")), Forward)
@@ -209,7 +218,7 @@ class MailboxApi:
         return owner
 
     async def _mine(self, request: web.Request) -> tuple[str, MailboxMessage]:
-        account: Account = self._gate.user(request)
+        account: Account = self._who(request)
         owner = account.user.raw_id
         message = await self._store.message(owner, request.match_info["id"])
         if message is None:

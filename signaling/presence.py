@@ -16,7 +16,10 @@ class Session(Struct, frozen=True):
 
 
 class Presence:
-    """All sessions; a lost one keeps its calls but rings for no new one."""
+    """All sessions; a lost one keeps its calls but rings for no new one.
+
+    A voicemail service answers for others, and rings itself for those who want to hear their mailbox.
+    """
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
@@ -30,9 +33,10 @@ class Presence:
         self.sessions[session] = state
         if state.grace is not None:
             self.graces[session] = state.grace
-        elif "voicemail" in state.rights:
+            return
+        if "voicemail" in state.rights:
             self._services.add(session)
-        elif "voip" in state.rights:
+        if "voip" in state.rights:
             self._devices.setdefault(state.party.raw_id, set()).add(session)
 
     def remove(self, session: str) -> None:

@@ -33,6 +33,7 @@ from signaling.sessions import Session, Sessions
 from signaling.settings import User
 from signaling.sql import SqlStore
 from signaling.tokens import Tokens
+from signaling.visits import VISIT_PATH, Visits
 
 AGENT_PATH = "/v1/agent"
 SHUTDOWN_SECONDS = 0.5
@@ -180,12 +181,15 @@ class HubServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_routes(IdentityApi(gate, accounts, tokens, self._blobs).routes())
         app.router.add_routes(UserApi(gate, accounts, self._history).routes())
-        parts = (gate, accounts, self._store, self._blobs)
+        kept = (accounts, self._store, self._blobs)
         quota, changed = config.mailbox_quota, self._mailbox_changed
         links = Links(config.key)
-        app.router.add_routes(MailboxApi(*parts, links, quota, changed).routes())
-        app.router.add_routes(DepositApi(*parts, quota, changed).routes())
-        app.router.add_routes(GreetingApi(*parts).routes())
+        visits = Visits(gate, accounts, self._store, self._core.hub.calls.all)
+        visited = MailboxApi(visits.account, *kept, links, quota, changed)
+        app.router.add_routes(MailboxApi(gate.user, *kept, links, quota, changed).routes())
+        app.router.add_routes([*visits.routes(), *visited.hearing(VISIT_PATH + "/mailbox")])
+        app.router.add_routes(DepositApi(gate, *kept, quota, changed).routes())
+        app.router.add_routes(GreetingApi(gate, *kept).routes())
         app.router.add_routes(DirectoryApi(gate, self._core.hub).routes())
         app.router.add_routes(Invitations(gate, accounts, tokens, self.url).routes())
         app.router.add_routes(Page().routes())

@@ -33,11 +33,11 @@ def test_all_devices_of_a_user_ring() -> None:
     assert present.party("c").name == "bob"
 
 
-def test_lost_rightless_and_service_sessions_do_not_ring() -> None:
+def test_lost_and_rightless_sessions_do_not_ring() -> None:
     present = presence(
         lost=session("ann", grace=9.0),
         joins=session("bob", "voip.join"),
-        service=session("vm", "voip", "voicemail"),
+        service=session("vm", "voicemail"),
     )
     assert set(present.online) == set()
     assert present.devices("8:acs:ann") == set()
@@ -49,6 +49,7 @@ def test_the_voicemail_service_with_the_least_to_do() -> None:
     load = {"v1": 3, "v2": 1, "v3": 1, "ann": 0, "lost": 0}
     assert present.voicemail(load.__getitem__) == "v2"
     assert present.voicemail(load.__getitem__, besides="v2") == "v3"
+    assert present.devices("8:acs:vm") == {"v1", "v2", "v3"}  # for those who want to hear their mailbox
 
 
 def test_what_becomes_of_a_session_counts_at_once() -> None:
