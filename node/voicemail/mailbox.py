@@ -37,6 +37,7 @@ class Mailbox:
     def __init__(self, hub: str, token: str) -> None:
         self._hub = hub.rstrip("/")
         self._token = token
+        self._below = ""  # the path of another way to a mailbox
 
     async def list(self, folder: Folder | None = None) -> list[Message]:
         """Return all messages of a folder, by default the new and the saved ones, newest first."""
@@ -121,7 +122,7 @@ class Mailbox:
         try:
             async with (
                 aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as http,
-                http.request(method, f"{self._hub}/v1/{path}", **options) as response,
+                http.request(method, f"{self._hub}/v1/{self._below}{path}", **options) as response,
             ):
                 body = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

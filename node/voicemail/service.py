@@ -15,7 +15,7 @@ from media.speech import Prompts
 from node.agent import IncomingCallEvent, until_disconnected
 from node.call import IncomingCall
 from node.client import CallClient, CallClientOptions
-from node.credential import TokenCredential
+from node.credential import TokenCredential, token_of
 from node.errors import CallingError
 from node.events import Tasks
 from node.identity import CallerInfo
@@ -23,6 +23,7 @@ from node.voicemail.deposit import Deposit
 from node.voicemail.filing import Filing
 from node.voicemail.outbox import Note, Outbox
 from node.voicemail.script import Limits
+from node.voicemail.visit import Visit, VisitedMailbox
 from signaling.mailboxes import Reception, greeting_for
 from signaling.parts import Party
 from signaling.reasons import INVALID_TOKEN, NETWORK
@@ -35,7 +36,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60.0)
 
 
 class VoicemailService:
-    """Answer for the owners of mailboxes, record, and file at the hub.
+    """Answer for the owners of mailboxes, record, and file at the hub; play to who calls the service itself.
 
     The credential's token needs the right `voicemail`; `hub` overrides the hub that it names. What the hub
     does not have yet is kept in `data`/recordings. `prompts` is a folder as `media.speech.Prompts` reads it.
@@ -111,9 +112,9 @@ class VoicemailService:
                         agent = await client.create_call_agent(self._credential, transfer_consent=True)
 
     async def _take(self, incoming: IncomingCall, outbox: Outbox, filing: Filing, prompts: Prompts) -> None:
-        """Take a message, and have it filed; a call to nobody's mailbox is rejected."""
+        """Take a message, and have it filed; whoever calls the service itself wants to hear a mailbox."""
         if incoming.mailbox is None:
-            await incoming.reject()
+            await self._visit(incoming, prompts)
             return
         note = Note(
             uuid.uuid4().hex,
@@ -133,6 +134,15 @@ class VoicemailService:
                 self._filing.spawn(filing.file(recorded, outbox))
             elif reception.settings.answer == "record":
                 self._filing.spawn(filing.release(note))
+
+    async def _visit(self, incoming: IncomingCall, prompts: Prompts) -> None:
+        """Let a caller hear a mailbox."""
+        try:
+            token = await token_of(self._credential)
+            mailbox = VisitedMailbox(self._options.hub or token.issuer, token.token, incoming.id)
+            await Visit(mailbox, prompts).run(incoming)
+        except CallingError as error:
+            log.info("a visitor was gone before voicemail answered: %s", error)
 
     async def _receive(
         self,
