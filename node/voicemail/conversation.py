@@ -11,8 +11,18 @@ from media.audio import Frame, Source
 from media.source import NumpySource, SilenceSource
 from media.speech import Prompts
 from node.agent import CallAgent
-from node.call import AcceptCallOptions, AudioOptions, Call, DtmfReceived, IncomingCall, StateChanged, Updated
+from node.call import (
+    AcceptCallOptions,
+    AudioOptions,
+    Call,
+    DtmfReceived,
+    Features,
+    IncomingCall,
+    StateChanged,
+    Updated,
+)
 from node.session import CallState
+from node.transfer import TransferRequested
 from node.voicemail.dialogue import Connected, Finished, HungUp, Pressed, Spoken, Tick
 from signaling.mailboxes import Language
 
@@ -115,6 +125,7 @@ class Conversation(Generic[_Given, _Wanted]):
 
         call.on("state_changed", state_changed)
         call.on("dtmf_received", self._pressed)
+        call.feature(Features.TRANSFER).on("transfer_requested", _refuse)
 
     def _calls_updated(self, event: Updated[Call]) -> None:
         for call in event.added:
@@ -131,3 +142,8 @@ class Conversation(Generic[_Given, _Wanted]):
     def _tick(self) -> None:
         self._timer = None
         self.give(Tick())
+
+
+def _refuse(event: TransferRequested) -> None:
+    """Refuse to be handed on: whoever came next would be recorded into this mailbox, or hear it."""
+    event.reject()

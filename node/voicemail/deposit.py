@@ -8,9 +8,9 @@ from media.audio import Frame, level_dbfs
 from media.recorder import OggRecorder
 from media.source import load
 from media.speech import Prompts, Sound, beep
-from node.call import Call, Features, IncomingCall
+from node.call import Features, IncomingCall
 from node.session import CallState
-from node.transfer import TransferRequested, TransferState
+from node.transfer import TransferState
 from node.voicemail.conversation import Conversation
 from node.voicemail.dialogue import Finished, HangUp, Say
 from node.voicemail.outbox import Note, Outbox
@@ -116,10 +116,6 @@ class Deposit(Conversation[Input, Output]):
         else:
             self._recorder.packet(ssrc, sequence, timestamp, payload)
 
-    def _follow(self, call: Call) -> None:
-        super()._follow(call)
-        call.feature(Features.TRANSFER).on("transfer_requested", _refuse)
-
     async def _greet(self) -> None:
         if self._greeting is not None:
             self.play(self._greeting)
@@ -187,8 +183,3 @@ class Deposit(Conversation[Input, Output]):
             if recorder is not None:
                 await asyncio.to_thread(recorder.close)
         await asyncio.to_thread(self._outbox.discard, self._note)
-
-
-def _refuse(event: TransferRequested) -> None:
-    """Refuse to be handed on: whoever came next would be recorded into this mailbox."""
-    event.reject()

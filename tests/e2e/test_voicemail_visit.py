@@ -145,3 +145,14 @@ async def test_whoever_is_handed_over_to_a_mailbox_hears_nothing_of_it(
         heard = [frame for _, frame in to_alice.ear.frames[before:]]
         assert not any(abs(frame.astype(int)).max() > 300 for frame in heard)
         assert await folders(box) == ["new", "new"]
+
+
+async def test_a_mailbox_is_not_handed_on(people: People, tmp_path: Path) -> None:
+    async with voicemail(people, tmp_path):
+        alice, carol = await people.join("alice"), await people.join("carol")
+        visit = Listener(alice, "voicemail")
+        await visit.hears_prompt("no-messages")
+        transfer = visit.call.feature(Features.TRANSFER).transfer(target_participant="carol")
+        async with asyncio.timeout(PATIENCE):
+            assert await transfer.wait() is TransferState.FAILED
+        assert carol.rings.empty()
