@@ -17,7 +17,7 @@ def sentences(seconds: float) -> NDArray[np.int16]:
     fade = np.arange(round(_FADE_SECONDS * SAMPLE_RATE)) / (_FADE_SECONDS * SAMPLE_RATE)
     pause = np.zeros(round(_PAUSE_SECONDS * SAMPLE_RATE), np.int16)
     pieces: list[NDArray[np.int16]] = []
-    for name in ("alice", "bob", "carol", "greeting"):
+    for name in ("alice", "bob", "carol"):
         said = speech(name).astype(np.float64)
         said[: len(fade)] *= fade
         said[-len(fade) :] *= fade[::-1]
