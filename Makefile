@@ -70,7 +70,7 @@ check-schema:
 
 check-tests:
 	$(call say,tests: $(TESTS))
-	@.venv/bin/python -m pytest -m "$(TESTS)"
+	@.venv/bin/python -m pytest -m "$(TESTS)" -n 2 --dist loadfile
 
 # Installed once, and again when the dependencies change; the code itself is used in place.
 .venv/installed: pyproject.toml

@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not text.isdecimal():
         raise pytest.UsageError(f"CALLNODE_SEED must be a whole number, not {text!r}")
     config.stash[SEED] = int(text)
+    os.environ["CALLNODE_SEED"] = text  # for the processes among which xdist shares the tests
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
