@@ -144,6 +144,11 @@ class Engine:
         leg = self._legs.get(call_id)
         return leg.peer.stats() if leg is not None and leg.peer is not None else None
 
+    def ends(self, call_id: str) -> tuple[Source | None, Sink | None]:
+        """Return what is said into a call and what hears it, nothing for a call that is not there."""
+        leg = self._legs.get(call_id)
+        return (leg.ends.source, leg.ends.sink) if leg is not None else (None, None)
+
     async def close(self) -> None:
         """Close every call and wait until nothing of them is left: at most 5 s after the order under way."""
         for call_id in list(self._legs):

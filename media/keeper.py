@@ -118,6 +118,19 @@ class MicrophoneSource(End):
         processor = self.stream.processor if isinstance(self.stream, MicrophoneStream) else None
         return 0.0 if processor is None else processor.speech_probability
 
+    @property
+    def has_sounded(self) -> bool:
+        """Whether the card has ever brought anything but zeros."""
+        return isinstance(self.stream, MicrophoneStream) and self.stream.sounded is not None
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long the card has brought nothing but zeros, as one does that is muted at its switch."""
+        stream = self.stream
+        if not isinstance(stream, MicrophoneStream):
+            return 0.0
+        return time.monotonic() - (stream.opened if stream.sounded is None else stream.sounded)
+
     def read(self) -> Frame:
         """Return the next 20 ms."""
         stream = self.stream

@@ -68,12 +68,16 @@ class MicrophoneStream(Stream):
         self._clock = clock
         self.far = Ring(_CARD_RING_SAMPLES)  # what the speaker plays meanwhile
         self.processor: Processor | None = None
+        self.opened = clock()
+        self.sounded: float | None = None  # when the card last brought anything but zeros
         self._card = Ring(_CARD_RING_SAMPLES)
         self._card_rhythm = Rhythm(PERIOD_SECONDS["Microphone"])
         self._ragged = 0  # samples that may wait for the rest of their block
 
     def heard(self, samples: Frame, now: float) -> None:
         """Take what the card brings; called in its thread."""
+        if samples.any():
+            self.sounded = now
         self._card.write(samples)
         self._card_rhythm.beat(now)
 

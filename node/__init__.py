@@ -21,10 +21,15 @@ from node.call import (
 from node.client import CallClient, CallClientOptions
 from node.credential import CommunicationTokenCredential, CommunicationTokenRefreshOptions
 from node.devices import DeviceManager
+from node.diagnostics import DiagnosticChanged, Diagnostics, UserFacingDiagnosticsFeature
 from node.errors import CallingError
 from node.identity import CallerInfo
+from node.judgement import DiagnosticQuality
+from node.samples import MediaStatsReportSample
 from node.session import CallState
 from node.settings import UserSettings
+from node.speakers import DominantSpeakersFeature, DominantSpeakersInfo
+from node.stats import MediaStatsCollector, MediaStatsFeature, MediaStatsReportSummary
 from node.transfer import Transfer, TransferCallFeature, TransferState
 from signaling.identifiers import (
     CommunicationIdentifier,
@@ -56,10 +61,19 @@ __all__ = [
     "ConnectionState",
     "CustomContext",
     "DeviceManager",
+    "DiagnosticChanged",
+    "DiagnosticQuality",
+    "Diagnostics",
+    "DominantSpeakersFeature",
+    "DominantSpeakersInfo",
     "Features",
     "Group",
     "IceServer",
     "IncomingCall",
+    "MediaStatsCollector",
+    "MediaStatsFeature",
+    "MediaStatsReportSample",
+    "MediaStatsReportSummary",
     "MicrosoftTeamsUserIdentifier",
     "PhoneNumberIdentifier",
     "RemoteParticipant",
@@ -72,6 +86,7 @@ __all__ = [
     "TransferCallFeature",
     "TransferState",
     "UnknownIdentifier",
+    "UserFacingDiagnosticsFeature",
     "UserSettings",
     "comfort_tone",
     "music_on_hold",

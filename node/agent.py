@@ -13,7 +13,7 @@ from msgspec import Struct
 from media.audio import Source
 from media.engine import IceServer
 from media.player import Player
-from node.call import AudioOptions, Call, IncomingCall, StartCallOptions, Updated
+from node.call import AudioOptions, Call, Features, IncomingCall, StartCallOptions, Updated
 from node.credential import TokenCredential
 from node.devices import DeviceManager
 from node.errors import CallingError
@@ -203,12 +203,14 @@ class CallAgent(Events):
                     call._dtmf(news)
             case TransferNews(update):
                 if call := self._calls.get(update.call_id):
-                    call._transfer._set(update)
+                    call.feature(Features.TRANSFER)._set(update)
             case TransferTaken(old, new):
-                self._calls[old]._transfer._emit("transfer_accepted", TransferAccepted(self._calls[new]))
+                feature = self._calls[old].feature(Features.TRANSFER)
+                feature._emit("transfer_accepted", TransferAccepted(self._calls[new]))
             case TransferAsked(offer):
                 call = self._calls[offer.replaces]
-                call._transfer._emit("transfer_requested", TransferRequested(call, offer))
+                feature = call.feature(Features.TRANSFER)
+                feature._emit("transfer_requested", TransferRequested(call, offer))
             case MailboxNews(new_messages, saved):
                 self._emit("mailbox_changed", MailboxChanged(new_messages, saved))
             case Refused(error):

@@ -12,9 +12,11 @@ from media.stats import Stats
 from node.errors import CallingError
 from node.events import Events, Handler
 from node.exchange import Accept, Dtmf, DtmfNews, HangUp, Hold, Input, Mute, Reject
+from node.feature import CallFeature
+from node.features import Features as Features
+from node.features import names
 from node.identity import CallerInfo, caller_info
 from node.session import CallState, Session
-from node.transfer import TransferCallFeature
 from signaling.parts import CustomContext, Outcome
 from signaling.reasons import BAD_ARGUMENT, WRONG_STATE, Diversion, Reason
 
@@ -23,14 +25,9 @@ if TYPE_CHECKING:
 
 CallEndReason = Reason
 Item = TypeVar("Item")
+Feature = TypeVar("Feature", bound=CallFeature)
 
 LEVEL_SECONDS = 0.1
-
-
-class Features:
-    """What `call.feature()` gives."""
-
-    TRANSFER: type[TransferCallFeature] = TransferCallFeature
 
 
 @dataclass(frozen=True)
@@ -180,7 +177,7 @@ class Call(Events):
         self.state = CallState.NONE
         self._agent = agent
         self._session = session
-        self._transfer = TransferCallFeature(self)
+        self._features: dict[type[CallFeature], CallFeature] = {}
         self._changed = asyncio.Event()
         self._meter: asyncio.Task[None] | None = None
 
@@ -262,11 +259,18 @@ class Call(Events):
         if event == "level_changed" and (self._meter is None or self._meter.done()):
             self._meter = self._tasks.spawn(self._tell_levels())
 
-    def feature(self, feature: type[TransferCallFeature]) -> TransferCallFeature:
-        """Return a feature of this call, such as `Features.TRANSFER`."""
-        if feature is not Features.TRANSFER:
-            raise ValueError("there is Features.TRANSFER")
-        return self._transfer
+    def feature(self, feature: type[Feature]) -> Feature:
+        """Return a feature of this call, such as `Features.TRANSFER`, the same one each time.
+
+        Raises ValueError, listing the choices, for anything else.
+        """
+        if feature not in vars(Features).values():
+            raise ValueError(f"no such feature; there are {', '.join(names())}")
+        found = self._features.get(feature)
+        if found is None:
+            found = self._features[feature] = feature(self)
+        assert isinstance(found, feature)
+        return found
 
     async def hang_up(self, for_everyone: bool = False) -> None:
         """Leave the call, or give up calling; return once everything of it is let go.

@@ -47,6 +47,7 @@ class Runtime:
         self.me = Party("8:unknown")
         self.tasks = Tasks()
         self.engine = Engine(self._happened, ice_servers=ice_servers, hold_audio=hold_audio)
+        self.linked = False
         self._phone = Phone(consent=consent)
         self._credential = credential
         self._link = Link(url, self._token, display_name, self)
@@ -115,10 +116,12 @@ class Runtime:
         if again and not welcome.resumed:
             log.warning("the hub no longer knows this session; what was not up yet has ended")
             self.give(Anew())
+        self.linked = True
         self.give(Linked(True))
 
     def away(self) -> None:
         """Let the phone know that the hub cannot be heard for a while."""
+        self.linked = False
         self.give(Linked(False))
 
     def received(self, message: HubMessage) -> None:
@@ -134,6 +137,7 @@ class Runtime:
         """End every call, and tell the owner."""
         if self._renewal is not None:
             self._renewal.cancel()
+        self.linked = False
         self.give(Cut(reason))
         self._on_lost(reason)
 

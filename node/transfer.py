@@ -12,6 +12,7 @@ from node.errors import CallingError
 from node.events import Events
 from node.exchange import CancelTransfer, Consent
 from node.exchange import Transfer as AskTransfer
+from node.feature import CallFeature
 from node.identity import CallerInfo, caller_info, raw_id_of, validated
 from signaling.identifiers import CommunicationIdentifier
 from signaling.messages import CallOriginate, TransferRequest, TransferUpdate
@@ -138,14 +139,13 @@ class Transfer(Events):
         self._emit("state_changed", TransferStateChanged(old, new))
 
 
-class TransferCallFeature(Events):
+class TransferCallFeature(CallFeature):
     """Transfer the other end of a call, and learn that this end is being transferred."""
 
     EVENTS = ("transfer_accepted", "transfer_requested")
 
     def __init__(self, call: "Call") -> None:
-        super().__init__(call._tasks)
-        self._call = call
+        super().__init__(call)
         self._transfers: dict[str, Transfer] = {}
 
     def transfer(

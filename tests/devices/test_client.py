@@ -11,11 +11,13 @@ from media.measure import level_dbfs
 from media.sink import NumpySink
 from media.source import NumpySource
 from media.speech import speech
-from node.call import AudioOptions
+from node import diagnostics
+from node.call import AudioOptions, Call
 from node.devices import AudioDeviceSwitched
+from node.features import Features
 from node.session import CallState
 from tests.devices.servers import PATIENCE, SoundServer
-from tests.devices.talk import STEP, eventually, laptop_call, plays, plays_what, ringing_laptop
+from tests.devices.talk import STEP, eventually, laptop_call, plays, plays_what, ringing_laptop, said
 
 pytestmark = pytest.mark.devices
 
@@ -32,6 +34,12 @@ def loud(heard: NDArray[np.int16]) -> bool:
 
 def silent(heard: NDArray[np.int16]) -> bool:
     return len(heard) >= STEP and level_dbfs(heard[-STEP:]) < SILENT_DBFS
+
+
+async def told(call: Call, flags: set[str]) -> None:
+    """Wait until just these diagnostics of the devices are raised."""
+    media = call.feature(Features.USER_FACING_DIAGNOSTICS).media
+    await eventually(lambda: {name for name, each in media.get_latest().items() if each.value} == flags)
 
 
 async def test_a_call_rings_on_one_speaker_and_talks_on_another(
@@ -72,5 +80,20 @@ async def test_a_call_without_any_device_is_told(
         await eventually(lambda: {event.kind for event in switched} == {"Microphone", "Speaker"})
         await eventually(lambda: call.stats is not None and call.stats.packets_sent > 50)
         assert call.state is CallState.CONNECTED
+        await told(call, {"noMicrophoneDevicesEnumerated", "noSpeakerDevicesEnumerated"})
     assert {(event.new, event.cause) for event in switched} == {(None, "missing")}
     assert "there is no microphone; going on without" in caplog.text
+
+
+async def test_a_microphone_that_brings_nothing_or_nothing_more_is_told(
+    pulseaudio: SoundServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnostics, "SILENT_SECONDS", 1.5)
+    async with laptop_call(tmp_path, says_alice()) as (_, call):
+        await told(call, {"microphoneNotFunctioning"})
+        async with said(tmp_path, "bob"):
+            await told(call, set())
+            pulseaudio.pactl("set-source-mute", "microphone", "1")
+            await told(call, {"microphoneMuteUnexpectedly"})
+            pulseaudio.pactl("set-source-mute", "microphone", "0")
+            await told(call, set())
