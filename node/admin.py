@@ -1,6 +1,7 @@
 """REST requests of the command line: signed with the access key, or in a user's name."""
 
 import base64
+import ssl
 from collections.abc import Mapping
 
 import aiohttp
@@ -8,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from node.errors import CallingError
+from node.trust import distrust, is_distrust, trusted
 from signaling.auth import sign
 from signaling.identity import CreateToken, NamedToken
 from signaling.reasons import NETWORK
@@ -24,18 +26,29 @@ class _Refused(Struct):
     error: _Refusal
 
 
-async def create_token(url: str, access_key: str, wanted: CreateToken) -> NamedToken:
+async def create_token(
+    url: str, access_key: str, wanted: CreateToken, authority: bytes | None = None
+) -> NamedToken:
     """Find or make the user with a short name on the hub at `url`, and return a token for it.
 
-    `access_key` is base64. Raises CallingError as `request` does.
+    `access_key` is base64; `authority` is a certificate (DER) that vouches for the hub. Raises CallingError
+    as `request` does.
     """
     body = msgspec.json.encode(wanted)
     url = url.rstrip("/") + "/v1/tokens"
     headers = sign("POST", url, body, base64.b64decode(access_key))
-    return msgspec.json.decode(await request("POST", url, headers, body), type=NamedToken)
+    made = await request("POST", url, headers, body, ssl=trusted(authority=authority))
+    return msgspec.json.decode(made, type=NamedToken)
 
 
-async def request(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+async def request(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    *,
+    ssl: ssl.SSLContext | bool = True,
+) -> bytes:
     """Return the body of the hub's answer.
 
     Raises CallingError: 410/3100 if the hub cannot be reached, else the HTTP status with the hub's sentence.
@@ -44,10 +57,12 @@ async def request(method: str, url: str, headers: Mapping[str, str], body: bytes
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as http,
-            http.request(method, url, headers=headers, data=body or None) as response,
+            http.request(method, url, headers=headers, data=body or None, ssl=ssl) as response,
         ):
             answer = await response.read()
-    except (aiohttp.ClientError, TimeoutError, ValueError):
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        if is_distrust(error):
+            raise CallingError.of(distrust(url.partition("/v1/")[0])) from None
         raise unreachable(url) from None
     if response.status >= 400:
         raise CallingError(response.status, 0, _sentence(answer, url))

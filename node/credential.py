@@ -1,6 +1,7 @@
 """Tokens: a static one, or one that renews itself (ACS CommunicationTokenCredential)."""
 
 import asyncio
+import base64
 import inspect
 import time
 from collections.abc import Awaitable, Callable
@@ -19,11 +20,15 @@ Refresher = Callable[[], Awaitable[str]]
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A token and when it expires, in seconds since the epoch; the token is not in the repr."""
+    """A token and when it expires, in seconds since the epoch; the token is not in the repr.
+
+    `issuer` is the hub's URL, `authority` the certificate (DER) that vouches for it, if the hub made its own.
+    """
 
     token: str = field(repr=False)
     expires_on: float
     issuer: str = ""
+    authority: bytes | None = field(default=None, repr=False)
 
 
 class TokenCredential(Protocol):
@@ -100,7 +105,8 @@ def read_token(token: str) -> AccessToken:
     """Return a token with its expiry and issuer; only the hub can tell whether it is genuine."""
     try:
         claims = jwt.decode(token.strip(), options={"verify_signature": False})
-        return AccessToken(token.strip(), float(claims["exp"]), str(claims.get("iss", "")))
+        authority = base64.b64decode(claims["ca"]) if "ca" in claims else None
+        return AccessToken(token.strip(), float(claims["exp"]), str(claims.get("iss", "")), authority)
     except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
         raise CallingError(
             INVALID_TOKEN.code,

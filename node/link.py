@@ -18,6 +18,8 @@ import msgspec
 import tenacity
 from msgspec.structs import replace
 
+from node.errors import CallingError
+from node.trust import distrust, trusted
 from signaling.messages import (
     MAX_FRAME,
     Bye,
@@ -215,7 +217,7 @@ class Link:
         self._used = await self._fresh_token()
         hello = Hello(self._used, self._display_name, resume=resume)
         async with asyncio.timeout(REPLY_SECONDS):
-            socket = await http.ws_connect(self._url, max_msg_size=4 * MAX_FRAME, timeout=_CLOSE)
+            socket = await self._open(http)
             try:
                 await socket.send_str(encode(hello).decode())
                 while not isinstance(reply := await _receive(socket), Welcome):
@@ -227,6 +229,18 @@ class Link:
                 raise
         self._start(reply)
         return socket
+
+    async def _open(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+        try:
+            ssl = trusted(self._used)
+            return await http.ws_connect(self._url, max_msg_size=4 * MAX_FRAME, timeout=_CLOSE, ssl=ssl)
+        except aiohttp.ClientConnectorCertificateError:
+            # Later it may be a network that stands in between for a while; at first, trying again is no use.
+            if self._welcome is None:
+                raise _EndedError(distrust(self._url.removesuffix("/v1/agent"))) from None
+            raise
+        except CallingError as error:
+            raise _EndedError(Reason(error.code, error.sub_code, error.message)) from None
 
     async def _fresh_token(self) -> str:
         """Return a token; whatever keeps the application from giving one is to be retried."""

@@ -7,6 +7,7 @@ import msgspec
 
 from node.credential import TokenCredential, token_of
 from node.errors import CallingError
+from node.trust import distrust, is_distrust, trusted
 from signaling.reasons import BAD_ARGUMENT, INVALID_TOKEN, NETWORK
 from signaling.settings import Settings
 
@@ -33,14 +34,19 @@ class UserSettings:
         return await self._ask("PUT", msgspec.json.encode(settings))
 
     async def _ask(self, method: str, body: bytes | None = None) -> Settings:
-        headers = {"Authorization": f"Bearer {(await token_of(self._credential)).token}"}
+        token = await token_of(self._credential)
+        headers = {"Authorization": f"Bearer {token.token}"}
         try:
             async with (
                 aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as http,
-                http.request(method, self._url, data=body) as response,
+                http.request(
+                    method, self._url, data=body, ssl=trusted(authority=token.authority)
+                ) as response,
             ):
                 answer = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if is_distrust(error):
+                raise CallingError.of(distrust(self._url.partition("/v1/")[0])) from None
             message = f"The hub cannot be reached: {error or type(error).__name__}."
             raise CallingError(NETWORK.code, NETWORK.sub_code, message) from error
         if response.status == HTTPStatus.UNAUTHORIZED:

@@ -9,15 +9,20 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
+from urllib.parse import urlsplit
 
 import ifaddr
 import msgspec
+
+from signaling.certificates import Files, TlsError, own_names, self_signed
 
 if sys.platform != "win32":
     import fcntl
 
 MIN_KEY_BYTES = 16
+SELF_SIGNED = "self-signed"
+ANY_HOST = ("", "0.0.0.0", "::")
 ACCESS_KEY_VARIABLE = "CALLNODE_ACCESS_KEY"
 
 
@@ -30,7 +35,8 @@ class Config:
     """Everything the hub is told at start.
 
     `public_url` None derives it from host and port; `database_url` None is SQLite in `data`;
-    `origins` are web origins allowed besides the hub's own; `mailbox_quota` messages fill a mailbox.
+    `origins` are web origins allowed besides the hub's own; `mailbox_quota` messages fill a mailbox; `tls` is
+    the certificate, True for one made here, None for plain http.
     """
 
     data: Path
@@ -41,6 +47,7 @@ class Config:
     database_url: str | None = field(default=None, repr=False)
     origins: frozenset[str] = frozenset()
     mailbox_quota: int = 100
+    tls: Files | Literal[True] | None = None
 
     @property
     def key(self) -> bytes:
@@ -56,8 +63,16 @@ class Config:
         """Return the URL under which others reach the hub on `port`, without a slash at its end."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = _lan_address() if self.host in ("", "0.0.0.0", "::") else self.host
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        host = _lan_address() if self.host in ANY_HOST else self.host
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def certificate(self) -> Files:
+        """Return the certificate to show now, made anew if need be; raises TlsError, OSError."""
+        if isinstance(self.tls, Files):
+            return self.tls
+        named = urlsplit(self.public_url or "").hostname or ""
+        return self_signed(self.data, own_names(named, "" if self.host in ANY_HOST else self.host))
 
 
 def load_config(
@@ -69,11 +84,14 @@ def load_config(
     database_url: str | None = None,
     origins: frozenset[str] = frozenset(),
     mailbox_quota: int = 100,
+    tls: str | None = None,
+    tls_key: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """Return the configuration of the hub that keeps its data in `data`; makes the folder and the access key.
 
-    Raises ConfigError for an access key or a URL that cannot be used.
+    `tls` is `self-signed`, or the file of a certificate, whose key is in `tls_key` or in the same file.
+    Raises ConfigError for an access key, a URL or a certificate that cannot be used.
     """
     if public_url is not None and not public_url.startswith(("http://", "https://")):
         raise ConfigError(f"the public URL must begin with http:// or https://: {public_url!r}")
@@ -87,6 +105,7 @@ def load_config(
         database_url=database_url,
         origins=origins,
         mailbox_quota=mailbox_quota,
+        tls=_tls(tls, tls_key),
     )
 
 
@@ -133,6 +152,19 @@ def connection_string(data: Path, environ: Mapping[str, str] = os.environ) -> st
 def format_connection_string(url: str, key: str) -> str:
     """Return `endpoint=…/;accesskey=…`, as the ACS SDKs read it."""
     return f"endpoint={url}/;accesskey={key}"
+
+
+def _tls(given: str | None, key: Path | None) -> Files | Literal[True] | None:
+    if given is None or given == SELF_SIGNED:
+        if key is not None:
+            raise ConfigError("a key needs its certificate: name the file of that with --tls")
+        return None if given is None else True
+    files = Files(Path(given), key or Path(given))
+    try:
+        files.check()
+    except TlsError as error:
+        raise ConfigError(str(error)) from None
+    return files
 
 
 def _decode_key(text: str, where: str) -> bytes:

@@ -29,15 +29,23 @@ _HEADERS = {
 
 
 class Page:
-    """The files of the page, read anew by each request; only those that were there at the start."""
+    """The files of the page, read anew by each request; only those that were there at the start.
 
-    def __init__(self) -> None:
+    `authority` is the certificate (DER) that browsers of a LAN may be told to trust, under /ca.crt.
+    """
+
+    def __init__(self, authority: bytes | None = None) -> None:
+        self._authority = authority
         found = (path for path in sorted(FOLDER.rglob("*")) if path.suffix in _TYPES)
         self._files = {path.relative_to(FOLDER).as_posix(): path for path in found}
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes."""
-        return [web.get("/", self.index), web.get("/web/{path:.+}", self.file)]
+        return [
+            web.get("/", self.index),
+            web.get("/web/{path:.+}", self.file),
+            web.get("/ca.crt", self.certificate),
+        ]
 
     async def index(self, _: web.Request) -> web.StreamResponse:
         """Return the softphone page."""
@@ -47,6 +55,12 @@ class Page:
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Return one file; any page may import the client, its calls are checked by origin and token."""
         return self._respond(request.match_info["path"], {"Access-Control-Allow-Origin": "*"})
+
+    async def certificate(self, _: web.Request) -> web.StreamResponse:
+        """Return the authority's certificate, for devices to install."""
+        if self._authority is None:
+            raise not_found()
+        return web.Response(body=self._authority, content_type="application/x-x509-ca-cert", headers=_HEADERS)
 
     def _respond(self, name: str, headers: dict[str, str]) -> web.StreamResponse:
         path = self._files.get(name)

@@ -13,6 +13,7 @@ from aiohttp import web
 from signaling.accounts import Accounts
 from signaling.agents import Agents
 from signaling.blobs import FolderBlobs
+from signaling.certificates import authority
 from signaling.config import Config, format_connection_string, hold, publish
 from signaling.connection import SESSION_ENDED
 from signaling.deposits import DepositApi
@@ -32,6 +33,7 @@ from signaling.retention import Retention
 from signaling.sessions import Session, Sessions
 from signaling.settings import User
 from signaling.sql import SqlStore
+from signaling.tls import Tls
 from signaling.tokens import Tokens
 from signaling.visits import VISIT_PATH, Visits
 
@@ -144,6 +146,9 @@ class HubServer:
             stack.callback(hold(self._config.data).close)
             listener = stack.enter_context(_listen(self._config.host, self._config.port))
             self.url = self._config.url(listener.getsockname()[1])
+            tls = await Tls.open(self._config.certificate) if self._config.tls else None
+            if tls is not None:
+                stack.push_async_callback(tls.close)
             self._blobs = FolderBlobs(self._config.data / "voicemail")
             stack.callback(self._blobs.close)
             self._store = await SqlStore.open(self._config.database)
@@ -158,7 +163,7 @@ class HubServer:
             runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
-            await web.SockSite(runner, listener).start()
+            await web.SockSite(runner, listener, ssl_context=tls.context if tls else None).start()
             stack.callback(self._agents.close)
             publish(self._config.data, self.url)
             self._stack = stack.pop_all()
@@ -170,7 +175,8 @@ class HubServer:
 
     async def _application(self) -> web.Application:
         config, sessions = self._config, self._core.sessions
-        tokens = Tokens(config.key, self.url)
+        ca = authority(config.data) if config.tls is True else None
+        tokens = Tokens(config.key, self.url, ca)
         accounts = Accounts(self._store, tokens, self._core)
         await accounts.load()
         gate = Gate(accounts, config.key)
@@ -192,7 +198,7 @@ class HubServer:
         app.router.add_routes(GreetingApi(gate, *kept).routes())
         app.router.add_routes(DirectoryApi(gate, self._core.hub).routes())
         app.router.add_routes(Invitations(gate, accounts, tokens, self.url).routes())
-        app.router.add_routes(Page().routes())
+        app.router.add_routes(Page(ca).routes())
         return app
 
     async def _greet(self, session: Session) -> None:

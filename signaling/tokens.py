@@ -1,5 +1,6 @@
 """User access tokens: JWT (RFC 7519), HS256 under a key derived from the access key."""
 
+import base64
 import time
 import uuid
 from datetime import UTC, datetime
@@ -44,11 +45,15 @@ class _Claims(Struct):
 
 
 class Tokens:
-    """Issue and verify the tokens of one hub."""
+    """Issue and verify the tokens of one hub.
 
-    def __init__(self, access_key: bytes, issuer: str) -> None:
+    `authority` is the certificate (DER) that vouches for the hub: whoever holds a token is told to trust it.
+    """
+
+    def __init__(self, access_key: bytes, issuer: str, authority: bytes | None = None) -> None:
         self._key = HKDF(SHA256(), 32, None, b"callnode user access token").derive(access_key)
         self._issuer = issuer
+        self._authority = {"ca": base64.b64encode(authority).decode()} if authority else {}
 
     def issue(
         self,
@@ -74,6 +79,7 @@ class Tokens:
             "transfer": transfer,
             "voicemail": voicemail,
             "ver": version,
+            **self._authority,
         }
         return jwt.encode(claims, self._key, algorithm="HS256"), datetime.fromtimestamp(expires, UTC)
 

@@ -5,7 +5,9 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -15,8 +17,9 @@ from node.commands import stdin
 from node.commands.options import DEFAULT_DATA, data_option, hub_access_key, json_option
 from node.commands.process import OK, CommandError, run
 from node.commands.supervisor import Service, supervise
+from signaling.certificates import authority, fingerprint
+from signaling.config import SELF_SIGNED, Config, hub_url, load_config
 from signaling.config import connection_string as connection_string_of
-from signaling.config import hub_url, load_config
 from signaling.identity import CreateToken
 from signaling.tokens import MAX_MINUTES, MIN_MINUTES
 
@@ -36,27 +39,52 @@ port_option = click.option(
     help="Port to listen on; 0 takes a free one.",
 )
 
+Command = Callable[..., Any]
+
+
+def tls_options(command: Command) -> Command:
+    """Add --tls and --tls-key."""
+    command = click.option(
+        "--tls-key",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Private key (PEM) of the certificate, if it is in a file of its own.",
+    )(command)
+    return click.option(
+        "--tls",
+        metavar="FILE",
+        help=f"Speak https: FILE holds the certificate (PEM), or `{SELF_SIGNED}` makes one for a LAN.",
+    )(command)
+
 
 @click.command(short_help="Run the hub alone.")
 @host_option
 @port_option
 @data_option
+@tls_options
 @click.option("--public-url", metavar="URL", help="URL by which others reach the hub, if it is another.")
 @stdin.supervised_option
-def hub(host: str, port: int, data: Path, public_url: str | None, supervised: bool) -> None:
+def hub(
+    host: str,
+    port: int,
+    data: Path,
+    tls: str | None,
+    tls_key: Path | None,
+    public_url: str | None,
+    supervised: bool,
+) -> None:
     """Run the hub, which connects everybody; it stops on Ctrl-C or SIGTERM.
 
     Prints one line, its URL, as soon as it is ready. `callnode up` runs hub and voicemail together.
     """
-    run(lambda stop: _hub(stop, host, port, data, public_url, supervised))
+    config = load_config(data, host=host, port=port, public_url=public_url, tls=tls, tls_key=tls_key)
+    run(lambda stop: _hub(stop, config, supervised))
 
 
-async def _hub(
-    stop: asyncio.Event, host: str, port: int, data: Path, public_url: str | None, supervised: bool
-) -> int:
+async def _hub(stop: asyncio.Event, config: Config, supervised: bool) -> int:
     from signaling.server import HubServer
 
-    server = HubServer(load_config(data, host=host, port=port, public_url=public_url))
+    host, port = config.host, config.port
+    server = HubServer(config)
     try:
         await server.start()
     except OSError as error:
@@ -78,16 +106,20 @@ async def _hub(
 @host_option
 @port_option
 @data_option
-def up(host: str, port: int, data: Path) -> None:
+@tls_options
+def up(host: str, port: int, data: Path, tls: str | None, tls_key: Path | None) -> None:
     """Run the whole system, hub and voicemail, and say how to call; Ctrl-C stops it.
 
-    Example for several laptops: callnode up --host 0.0.0.0
+    Example for several laptops, and for their browsers: callnode up --host 0.0.0.0 --tls self-signed
     """
-    run(lambda stop: _up(stop, host, port, data))
+    run(lambda stop: _up(stop, host, port, data, tls, tls_key))
 
 
-async def _up(stop: asyncio.Event, host: str, port: int, data: Path) -> int:
+async def _up(
+    stop: asyncio.Event, host: str, port: int, data: Path, tls: str | None, tls_key: Path | None
+) -> int:
     address = ["--host", host, "--port", str(port), "--data", str(data), "--supervised"]
+    address += [*(["--tls", tls] if tls else []), *(["--tls-key", str(tls_key)] if tls_key else [])]
 
     async def started(url: str) -> None:
         # Again on the same port, so that agents find it after a restart.
@@ -115,6 +147,12 @@ def _welcome(url: str, data: Path, *, others: bool) -> str:
         "3. Or call somebody:",
         f"     {program} call bob",
     ]
+    if url.startswith("https://") and authority(data) is not None:
+        lines += [
+            f"4. Or open {url} in a browser, which warns once. Its certificate has the SHA-256 fingerprint",
+            f"     {fingerprint(data / 'tls' / 'hub.pem')}",
+            f"   Devices that install {url}/ca.crt as an authority do not warn at all.",
+        ]
     if not others:
         lines += ["", f"Only this machine can reach it. For others: {program} up --host 0.0.0.0"]
     return "\n".join(lines)
@@ -160,7 +198,7 @@ def token(
 
 async def _token(url: str | None, data: Path, wanted: CreateToken, as_json: bool) -> int:
     key = hub_access_key(data)
-    made = await create_token(url or hub_url(data), key, wanted)
+    made = await create_token(url or hub_url(data), key, wanted, authority(data))
     if as_json:
         click.echo(msgspec.json.encode(made))
         return OK

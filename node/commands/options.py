@@ -1,6 +1,7 @@
 """Options that several commands share: where the hub keeps its data, whose token is used."""
 
 import os
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -12,6 +13,7 @@ import platformdirs
 
 from node.commands.process import TOKEN, CommandError
 from node.credential import read_token
+from node.trust import trusted
 from signaling.config import ACCESS_KEY_VARIABLE, access_key
 
 Command = Callable[..., Any]
@@ -40,6 +42,11 @@ class Access:
     def headers(self) -> dict[str, str]:
         """Return the header of a REST request in the user's name."""
         return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def trusted(self) -> ssl.SSLContext | bool:
+        """Return which certificate of the hub is believed, as aiohttp takes it."""
+        return trusted(self.token)
 
 
 def user_options(command: Command) -> Command:

@@ -235,7 +235,7 @@ async def _phone(
         try:
             agent = await client.create_call_agent(CommunicationTokenCredential(access.token))
         except CallingError as error:
-            if error.code != NETWORK.code:
+            if error.code != NETWORK.code or error.message != NETWORK.message:
                 raise
             raise unreachable(access.hub) from None
         with ExitStack() as face:

@@ -109,10 +109,10 @@ def settings(access: Access, as_json: bool, **options: Any) -> None:
 
 async def _settings(access: Access, options: Mapping[str, Any], as_json: bool) -> int:
     url = f"{access.hub}/v1/settings"
-    body = await request("GET", url, access.headers)
+    body = await request("GET", url, access.headers, ssl=access.trusted)
     if options:
         wanted = _changed(msgspec.json.decode(body, type=Settings), options)
-        body = await request("PUT", url, access.headers, msgspec.json.encode(wanted))
+        body = await request("PUT", url, access.headers, msgspec.json.encode(wanted), ssl=access.trusted)
     if as_json:
         click.echo(body)
         return OK

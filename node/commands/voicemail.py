@@ -14,6 +14,7 @@ from node.commands.voicemail_greeting import greeting, settings
 from node.commands.voicemail_play import play
 from node.credential import CommunicationTokenCredential
 from node.voicemail import VoicemailService
+from signaling.certificates import authority
 from signaling.config import hub_url
 from signaling.identity import CreateToken
 
@@ -57,7 +58,8 @@ async def _serve(
     hub = (url or hub_url(data)).rstrip("/")
 
     async def mint() -> str:
-        return (await create_token(hub, key, CreateToken(SERVICE_NAME, "Voicemail", voicemail=True))).token
+        wanted = CreateToken(SERVICE_NAME, "Voicemail", voicemail=True)
+        return (await create_token(hub, key, wanted, authority(data))).token
 
     credential = CommunicationTokenCredential(token_refresher=mint, refresh_proactively=True)
     service = VoicemailService(credential, data, hub=hub, prompts=prompts)

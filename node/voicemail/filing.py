@@ -17,6 +17,7 @@ from media.source import load
 from media.speech import Sound
 from node.credential import TokenCredential, token_of
 from node.errors import CallingError
+from node.trust import trusted
 from node.voicemail.outbox import Note, Outbox
 from signaling.mailboxes import Envelope, GreetingKind, Reception
 
@@ -115,7 +116,8 @@ class Filing:
         token = await token_of(self._credential)
         url = f"{(self._hub or token.issuer).rstrip('/')}/v1/{path}"
         headers = {"Authorization": f"Bearer {token.token}"}
-        async with self._http.request(method, url, data=data, headers=headers) as response:
+        ssl = trusted(authority=token.authority)
+        async with self._http.request(method, url, data=data, headers=headers, ssl=ssl) as response:
             return response.status, await response.read()
 
 

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from node.errors import CallingError
+from node.trust import distrust, is_distrust, trusted
 from signaling.mailboxes import (
     Folder,
     Forward,
@@ -122,10 +123,17 @@ class Mailbox:
         try:
             async with (
                 aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as http,
-                http.request(method, f"{self._hub}/v1/{self._below}{path}", **options) as response,
+                http.request(
+                    method,
+                    f"{self._hub}/v1/{self._below}{path}",
+                    ssl=trusted(self._token),
+                    **options,
+                ) as response,
             ):
                 body = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if is_distrust(error):
+                raise CallingError.of(distrust(self._hub)) from None
             message = f"The hub at {self._hub} cannot be reached: {error or type(error).__name__}."
             raise CallingError(NETWORK.code, NETWORK.sub_code, message) from error
         if response.status == HTTPStatus.UNAUTHORIZED:
