@@ -97,6 +97,9 @@ make-venv = .venv/bin/python -c '' 2>/dev/null || { \
 
 # Programs that tests run, and their packages; virtual sound cards are Linux's.
 PROGRAMS = ffprobe:ffmpeg npx:npm
+ifneq ($(findstring e2e,$(TESTS))$(findstring browser,$(TESTS)),)
+PROGRAMS += turnserver:coturn
+endif
 ifneq ($(findstring browser,$(TESTS)),)
 ifeq ($(shell command -v chromium chromium-browser google-chrome),)
 PROGRAMS += chromium:chromium

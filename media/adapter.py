@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 import pylibsrtp
-from aioice import Candidate, Connection
+from aioice import Candidate, Connection, TransportPolicy
 from aiortc import RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
 from aiortc.rtcdtlstransport import RTCDtlsTransport, State
 from aiortc.rtcrtpparameters import (
@@ -27,6 +27,7 @@ from msgspec import Struct
 from media.opus import Wishes, parse_wishes
 
 GATHER_SECONDS = 0.3
+RELAY_GATHER_SECONDS = 1.0  # two round trips, and the way to a relay may be long
 CHECK_SECONDS = 0.002
 LOOPBACK = "127.0.0.1"
 DATA_RECEIVED = "data_received"
@@ -158,10 +159,10 @@ class _Continued:
 
 
 class IcePacing:
-    """Bound aioice's waits: gathering to 300 ms, the pause between checks to 2 ms; add the loopback address.
+    """Bound aioice's waits: gathering to 300 ms, 1 s with a relay, the pause between checks to 2 ms.
 
-    aioice gathers no loopback candidate, so that a machine without network could not call itself, waits 5 s
-    for a STUN or TURN server that does not answer, and looks for work every 20 ms.
+    aioice waits 5 s for a STUN or TURN server that does not answer, looks for work every 20 ms, and gathers
+    no loopback candidate, which is added: a machine without network could not call itself.
     """
 
     def __init__(self, transceiver: RTCRtpTransceiver) -> None:
@@ -171,8 +172,10 @@ class IcePacing:
         check = connection._check_periodic
 
         async def gather_soon(component: int, addresses: list[str]) -> list[Candidate]:
-            addresses = [*addresses, LOOPBACK]
-            return await gather(component=component, addresses=addresses, timeout=GATHER_SECONDS)
+            if connection._transport_policy is TransportPolicy.ALL:
+                addresses = [*addresses, LOOPBACK]
+            seconds = RELAY_GATHER_SECONDS if connection.turn_server else GATHER_SECONDS
+            return await gather(component=component, addresses=addresses, timeout=seconds)
 
         def check_apart() -> bool:
             if self._task is None:

@@ -8,8 +8,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from typing import Literal
 
-from aiortc import RTCIceServer
+from aiortc import RTCConfiguration, RTCIceServer
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from msgspec import Struct
 
 from media.audio import Sink, Source
@@ -63,10 +65,14 @@ class IceServer(Struct, frozen=True):
         return f"IceServer(urls={self.urls!r})"
 
 
+IceTransportPolicy = Literal["all", "relay"]
+
+
 class Engine:
     """Own the media of all calls of an endpoint; `happened` is called on the event loop.
 
-    `hold_audio` opens what the other end hears while it is held: silence without it.
+    `hold_audio` opens what the other end hears while it is held: silence without it. `ice_transport_policy`
+    `relay` lets sound pass by TURN servers only, as in W3C RTCConfiguration.
     """
 
     def __init__(
@@ -74,18 +80,27 @@ class Engine:
         happened: Callable[[Happening], None],
         *,
         ice_servers: Sequence[IceServer] = (),
+        ice_transport_policy: IceTransportPolicy = "all",
         hold_audio: Callable[[], Source] | None = None,
     ) -> None:
         self._happened = happened
         self._hold_audio = hold_audio
-        self._ice_servers = [
-            RTCIceServer(list(server.urls), server.username or None, server.credential or None)
-            for server in ice_servers
-        ]
+        self._ice_transport_policy = RTCIceTransportPolicy(ice_transport_policy)
+        self.set_ice_servers(ice_servers)
         self._legs: dict[str, _Leg] = {}
         self._closed: deque[str] = deque(maxlen=_REMEMBERED_CALLS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
+
+    def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
+        """Seek the paths of new peer connections with these servers."""
+        self._ice = RTCConfiguration(
+            [
+                RTCIceServer(list(server.urls), server.username or None, server.credential or None)
+                for server in servers
+            ],
+            iceTransportPolicy=self._ice_transport_policy,
+        )
 
     def carry_out(self, order: Order) -> None:
         """Accept an order; those of one call are carried out one after the other."""
@@ -252,7 +267,7 @@ class Engine:
     def _peer(self, leg: "_Leg", ends: Ends, direction: str = "sendrecv") -> Peer:
         peer = Peer(
             ends,
-            self._ice_servers,
+            self._ice,
             audio_up=lambda: self._audio_up(leg),
             lost=lambda: self._lost(leg, peer),
             pressed=lambda event: self._tell(DtmfReceived(leg.call_id, event.digit, event.duration)),

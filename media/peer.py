@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCIceCandidate, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
 from media.adapter import IcePacing, choose_formats, close_connection, create_offer, formats
@@ -41,7 +41,7 @@ class Peer:
     def __init__(
         self,
         ends: Ends,
-        ice_servers: Sequence[RTCIceServer],
+        ice: RTCConfiguration,
         audio_up: Callable[[], None],
         lost: Callable[[], None],
         pressed: Callable[[Event], None],
@@ -55,7 +55,7 @@ class Peer:
         self._silent = silent
         self._connected = connected
         self._loop = asyncio.get_running_loop()
-        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
+        self._pc = RTCPeerConnection(ice)
         self._receiver = Receiver(self._write, audio_up)
         self._transceiver = self._pc.addTransceiver("audio", direction=direction)
         self._session = RtpSession(

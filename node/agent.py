@@ -11,7 +11,7 @@ from typing import Self
 from msgspec import Struct
 
 from media.audio import Source
-from media.engine import IceServer
+from media.engine import IceServer, IceTransportPolicy
 from media.player import Player
 from node.call import AudioOptions, Call, Features, IncomingCall, StartCallOptions, Updated
 from node.credential import TokenCredential
@@ -86,6 +86,7 @@ class CallAgent(Events):
         display_name: str,
         transfer_consent: bool,
         ice_servers: Sequence[IceServer],
+        ice_transport_policy: IceTransportPolicy,
         tones: str,
         rings: bool,
         hold_audio: Callable[[], Source] | None,
@@ -97,6 +98,7 @@ class CallAgent(Events):
             display_name=display_name,
             consent=transfer_consent,
             ice_servers=ice_servers,
+            ice_transport_policy=ice_transport_policy,
             hold_audio=hold_audio,
             on_news=self._news,
             on_lost=self._lost,

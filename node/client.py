@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from media.audio import Source
-from media.engine import IceServer
+from media.engine import IceServer, IceTransportPolicy
 from media.processing import AudioProcessing
 from media.tones import check_country
 from node.agent import CallAgent
@@ -34,8 +34,9 @@ class _Forward(logging.Handler):
 
 @dataclass(frozen=True)
 class CallClientOptions:
-    """`hub` overrides the hub that the token names; there are no ICE servers by default.
+    """`hub` overrides the hub that the token names; `ice_servers` are used besides those the hub tells of.
 
+    `ice_transport_policy` `relay` lets sound pass by TURN servers only, which hides this machine's addresses.
     Logs go to the standard logger `callnode` and its children; a `logger`, if given, gets them too.
     `tones` is the country (ISO 3166-1, such as `de`) whose ringback, busy and waiting tones are heard with
     calls on the devices; with `rings` the ring device rings for incoming calls. `hold_audio` opens what the
@@ -45,6 +46,7 @@ class CallClientOptions:
 
     hub: str | None = None
     ice_servers: Sequence[IceServer] = ()
+    ice_transport_policy: IceTransportPolicy = "all"
     logger: logging.Logger | None = None
     tones: str = "us"
     rings: bool = False
@@ -85,6 +87,7 @@ class CallClient:
             display_name=display_name,
             transfer_consent=transfer_consent,
             ice_servers=self._options.ice_servers,
+            ice_transport_policy=self._options.ice_transport_policy,
             tones=self._tones,
             rings=self._options.rings,
             hold_audio=self._options.hold_audio,

@@ -180,7 +180,7 @@ class Phone:
                 calls.tell(MailboxNews(new, saved))
             case wire.Error():
                 calls.tell(Refused(message))
-            case wire.Welcome() | wire.Pong() | wire.SessionEnd():
+            case wire.Welcome() | wire.Pong() | wire.SessionEnd() | wire.IceServers():
                 pass
             case _:
                 assert_never(message)

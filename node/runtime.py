@@ -13,14 +13,15 @@ from collections.abc import Callable, Sequence
 import tenacity
 
 from media.audio import Source
-from media.engine import Engine, IceServer
+from media.engine import Engine, IceServer, IceTransportPolicy
 from media.orders import Happening
 from node.credential import EARLY_SECONDS, CommunicationTokenCredential, TokenCredential, token_of
 from node.events import Tasks
 from node.exchange import Anew, Cut, Do, FromHub, FromMedia, Input, Linked, News, Output, Send, Tick
 from node.link import Link
 from node.phone import Phone
-from signaling.messages import HubMessage, TokenRefresh, Welcome
+from signaling import parts
+from signaling.messages import HubMessage, IceServers, TokenRefresh, Welcome
 from signaling.parts import Party
 from signaling.reasons import Reason
 
@@ -40,13 +41,20 @@ class Runtime:
         display_name: str,
         consent: bool,
         ice_servers: Sequence[IceServer],
+        ice_transport_policy: IceTransportPolicy,
         hold_audio: Callable[[], Source] | None,
         on_news: Callable[[News], None],
         on_lost: Callable[[Reason], None],
     ) -> None:
         self.me = Party("8:unknown")
         self.tasks = Tasks()
-        self.engine = Engine(self._happened, ice_servers=ice_servers, hold_audio=hold_audio)
+        self.engine = Engine(
+            self._happened,
+            ice_servers=ice_servers,
+            ice_transport_policy=ice_transport_policy,
+            hold_audio=hold_audio,
+        )
+        self._ice_servers = tuple(ice_servers)  # those that the application knows
         self.linked = False
         self._phone = Phone(consent=consent)
         self._credential = credential
@@ -113,6 +121,7 @@ class Runtime:
     def welcomed(self, welcome: Welcome, *, again: bool) -> None:
         """Take a session; where the earlier one is lost, the calls that are up are attached to it."""
         self.me = welcome.me
+        self._use(welcome.ice_servers)
         if again and not welcome.resumed:
             log.warning("the hub no longer knows this session; what was not up yet has ended")
             self.give(Anew())
@@ -126,6 +135,8 @@ class Runtime:
 
     def received(self, message: HubMessage) -> None:
         """Hand a message to the phone."""
+        if isinstance(message, IceServers):
+            self._use(message.servers)
         self.give(FromHub(message))
 
     def refused(self, token: str) -> None:
@@ -140,6 +151,11 @@ class Runtime:
         self.linked = False
         self.give(Cut(reason))
         self._on_lost(reason)
+
+    def _use(self, servers: Sequence[parts.IceServer]) -> None:
+        """Seek new paths with the application's servers and these of the hub."""
+        told = (IceServer(each.urls, each.username, each.credential) for each in servers)
+        self.engine.set_ice_servers((*self._ice_servers, *told))
 
     def _happened(self, happening: Happening) -> None:
         self.give(FromMedia(happening))

@@ -16,6 +16,7 @@ import ifaddr
 import msgspec
 
 from signaling.certificates import Files, TlsError, own_names, self_signed
+from signaling.ice import TURN_SECRET_VARIABLE, Ice, IceError
 
 if sys.platform != "win32":
     import fcntl
@@ -36,7 +37,7 @@ class Config:
 
     `public_url` None derives it from host and port; `database_url` None is SQLite in `data`;
     `origins` are web origins allowed besides the hub's own; `mailbox_quota` messages fill a mailbox; `tls` is
-    the certificate, True for one made here, None for plain http.
+    the certificate, True for one made here, None for plain http; `ice` is what agents are told of.
     """
 
     data: Path
@@ -48,6 +49,7 @@ class Config:
     origins: frozenset[str] = frozenset()
     mailbox_quota: int = 100
     tls: Files | Literal[True] | None = None
+    ice: Ice = field(default_factory=Ice)
 
     @property
     def key(self) -> bytes:
@@ -86,12 +88,14 @@ def load_config(
     mailbox_quota: int = 100,
     tls: str | None = None,
     tls_key: Path | None = None,
+    ice_servers: tuple[str, ...] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """Return the configuration of the hub that keeps its data in `data`; makes the folder and the access key.
 
-    `tls` is `self-signed`, or the file of a certificate, whose key is in `tls_key` or in the same file.
-    Raises ConfigError for an access key, a URL or a certificate that cannot be used.
+    `tls` is `self-signed`, or the file of a certificate, whose key is in `tls_key` or in the same file;
+    `ice_servers` are URLs of STUN and TURN servers. Raises ConfigError for an access key, a URL, a
+    certificate or a server that cannot be used.
     """
     if public_url is not None and not public_url.startswith(("http://", "https://")):
         raise ConfigError(f"the public URL must begin with http:// or https://: {public_url!r}")
@@ -106,6 +110,7 @@ def load_config(
         origins=origins,
         mailbox_quota=mailbox_quota,
         tls=_tls(tls, tls_key),
+        ice=_ice(ice_servers, environ),
     )
 
 
@@ -165,6 +170,13 @@ def _tls(given: str | None, key: Path | None) -> Files | Literal[True] | None:
     except TlsError as error:
         raise ConfigError(str(error)) from None
     return files
+
+
+def _ice(urls: tuple[str, ...], environ: Mapping[str, str]) -> Ice:
+    try:
+        return Ice(urls, environ.get(TURN_SECRET_VARIABLE, "").strip())
+    except IceError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _decode_key(text: str, where: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-SECRETS = frozenset({"token", "secret", "sdp", "offer", "candidate", "candidates"})
+SECRETS = frozenset({"token", "secret", "sdp", "offer", "candidate", "candidates", "credential"})
 
 
 class Discreet(Struct, frozen=True):

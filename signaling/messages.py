@@ -14,6 +14,7 @@ from signaling.parts import (
     Candidate,
     CustomContext,
     EndCause,
+    IceServer,
     Id,
     Name,
     Outcome,
@@ -212,6 +213,7 @@ class Welcome(Discreet, frozen=True, omit_defaults=True, tag="welcome"):
     rights: tuple[Right, ...]
     resumed: bool = False
     last_seq: Seq = 0
+    ice_servers: tuple[IceServer, ...] = ()
     seq: Seq = 0
 
 
@@ -319,6 +321,13 @@ class MailboxChanged(Struct, frozen=True, omit_defaults=True, tag="mailbox.chang
     seq: Seq = 0
 
 
+class IceServers(Struct, frozen=True, omit_defaults=True, tag="ice.servers"):
+    """Replace the ICE servers of the welcome: from now on, new paths are sought with these."""
+
+    servers: tuple[IceServer, ...]
+    seq: Seq = 0
+
+
 PeerMessage = CallCandidate | CallUpdate | CallRenew | CallHold
 ClientMessage = (
     Hello
@@ -350,6 +359,7 @@ HubMessage = (
     | CallOriginate
     | TransferUpdate
     | MailboxChanged
+    | IceServers
 )
 
 Message = TypeVar("Message")

@@ -39,6 +39,14 @@ class Candidate(Discreet, frozen=True, omit_defaults=True):
     sdp_mline_index: Annotated[int, Meta(ge=0, le=16)] | None = None
 
 
+class IceServer(Discreet, frozen=True, omit_defaults=True):
+    """A STUN or TURN server (W3C RTCIceServer); TURN credentials end after an hour."""
+
+    urls: Annotated[tuple[Annotated[str, Meta(max_length=512)], ...], Meta(min_length=1, max_length=16)]
+    username: Name = ""
+    credential: Name = ""
+
+
 class ParticipantTarget(Struct, frozen=True, tag_field="kind", tag="participant"):
     """Transfer to a person, who rings."""
 

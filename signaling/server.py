@@ -21,6 +21,7 @@ from signaling.directory import DirectoryApi
 from signaling.greetings import GreetingApi
 from signaling.history import History
 from signaling.hub import Deliver, Drop, Hub, Input, Record, Tick, UserChanged, UserRemoved
+from signaling.ice import Ice, Renewal
 from signaling.identity import IdentityApi
 from signaling.invitations import Invitations
 from signaling.links import Links
@@ -54,9 +55,9 @@ async def serve(config: Config, *, ready: Callable[[str], None]) -> None:
 class Core:
     """Drive the pure hub: hand it inputs, carry out its outputs, wake it at its deadline."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, ice: Ice) -> None:
         self.hub = Hub(secrets.token_urlsafe)
-        self.sessions = Sessions(self.feed)
+        self.sessions = Sessions(self.feed, ice.servers)
         self._history = history
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -155,8 +156,9 @@ class HubServer:
             stack.push_async_callback(self._store.close)
             self._history = History(self._store)
             stack.push_async_callback(self._history.close)
-            self._core = Core(self._history)
+            self._core = Core(self._history, self._config.ice)
             stack.callback(self._core.close)
+            stack.push_async_callback(Renewal(self._config.ice, self._core.sessions).close)
             application = await self._application()
             retention = Retention(self._store, self._blobs, self._mailbox_changed)
             stack.push_async_callback(retention.close)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from signaling.connection import SUPERSEDED, UNAUTHORIZED, Connection
 from signaling.hub import Back, Input, Joined, Left, Lost
 from signaling.messages import Hello, HubMessage, Resume, SessionEnd, Welcome, encode
-from signaling.parts import Party
+from signaling.parts import IceServer, Party
 from signaling.reasons import INVALID_TOKEN, Reason
 from signaling.tokens import Grant
 
@@ -55,7 +55,9 @@ class Session:
         oldest = self._log[0][0] if self._log else self._sent + 1
         return oldest - 1 <= last_seq <= self._sent
 
-    def welcome(self, connection: Connection, last_seq: int | None) -> None:
+    def welcome(
+        self, connection: Connection, last_seq: int | None, ice_servers: tuple[IceServer, ...]
+    ) -> None:
         """Greet on a socket, and send all that was missed since `last_seq`; None for a new session."""
         self.connection = connection
         self.resumed = last_seq is not None
@@ -66,16 +68,18 @@ class Session:
             rights=tuple(sorted(self.grant.rights)),
             resumed=self.resumed,
             last_seq=self.received,
+            ice_servers=ice_servers,
         )
         self.acknowledge(last_seq or 0)
         connection.replay([encode(greeting), *(frame for _, frame in self._log)])
 
 
 class Sessions:
-    """All sessions of the hub, by id and by user."""
+    """All sessions of the hub, by id and by user; `ice` returns the ICE servers for a user."""
 
-    def __init__(self, feed: Callable[[Input], None]) -> None:
+    def __init__(self, feed: Callable[[Input], None], ice: Callable[[str], tuple[IceServer, ...]]) -> None:
         self._feed = feed
+        self._ice = ice
         self._sessions: dict[str, Session] = {}
         self._of: dict[str, dict[str, Session]] = {}
 
@@ -85,6 +89,10 @@ class Sessions:
     def get(self, session_id: str) -> Session | None:
         """Return a session by its id, None if it is over."""
         return self._sessions.get(session_id)
+
+    def all(self) -> Iterator[Session]:
+        """Return every session."""
+        return iter(tuple(self._sessions.values()))
 
     def of(self, raw_id: str) -> Iterator[Session]:
         """Return the sessions of a user; those without a socket in the order in which they lost it."""
@@ -112,7 +120,8 @@ class Sessions:
         if session.connection is not None:
             session.connection.close(SUPERSEDED)
         self.renew(session, grant)
-        session.welcome(connection, hello.resume.last_seq if hello.resume else 0)
+        last_seq = hello.resume.last_seq if hello.resume else 0
+        session.welcome(connection, last_seq, self._ice(grant.raw_id))
         self._feed(Back(session.id))
 
     def open(self, connection: Connection, grant: Grant, me: Party) -> Session:
@@ -121,7 +130,7 @@ class Sessions:
         self._sessions[session.id] = session
         self._of.setdefault(grant.raw_id, {})[session.id] = session
         self.renew(session, grant)
-        session.welcome(connection, None)
+        session.welcome(connection, None, self._ice(grant.raw_id))
         self._feed(Joined(session.id, grant.raw_id, me.display_name, grant.rights))
         return session
 

@@ -20,6 +20,7 @@ from node.commands.supervisor import Service, supervise
 from signaling.certificates import authority, fingerprint
 from signaling.config import SELF_SIGNED, Config, hub_url, load_config
 from signaling.config import connection_string as connection_string_of
+from signaling.ice import TURN_SECRET_VARIABLE
 from signaling.identity import CreateToken
 from signaling.tokens import MAX_MINUTES, MIN_MINUTES
 
@@ -40,6 +41,13 @@ port_option = click.option(
 )
 
 Command = Callable[..., Any]
+ice_option = click.option(
+    "--ice",
+    metavar="URL",
+    multiple=True,
+    help="STUN or TURN server to tell everybody of, such as stun:HOST:3478; may be given more than once. "
+    f"For turn:HOST:3478, {TURN_SECRET_VARIABLE} holds the server's static-auth-secret.",
+)
 
 
 def tls_options(command: Command) -> Command:
@@ -61,6 +69,7 @@ def tls_options(command: Command) -> Command:
 @port_option
 @data_option
 @tls_options
+@ice_option
 @click.option("--public-url", metavar="URL", help="URL by which others reach the hub, if it is another.")
 @stdin.supervised_option
 def hub(
@@ -69,6 +78,7 @@ def hub(
     data: Path,
     tls: str | None,
     tls_key: Path | None,
+    ice: tuple[str, ...],
     public_url: str | None,
     supervised: bool,
 ) -> None:
@@ -76,7 +86,9 @@ def hub(
 
     Prints one line, its URL, as soon as it is ready. `callnode up` runs hub and voicemail together.
     """
-    config = load_config(data, host=host, port=port, public_url=public_url, tls=tls, tls_key=tls_key)
+    config = load_config(
+        data, host=host, port=port, public_url=public_url, tls=tls, tls_key=tls_key, ice_servers=ice
+    )
     run(lambda stop: _hub(stop, config, supervised))
 
 
@@ -107,19 +119,18 @@ async def _hub(stop: asyncio.Event, config: Config, supervised: bool) -> int:
 @port_option
 @data_option
 @tls_options
-def up(host: str, port: int, data: Path, tls: str | None, tls_key: Path | None) -> None:
+@ice_option
+def up(host: str, port: int, data: Path, tls: str | None, tls_key: Path | None, ice: tuple[str, ...]) -> None:
     """Run the whole system, hub and voicemail, and say how to call; Ctrl-C stops it.
 
     Example for several laptops, and for their browsers: callnode up --host 0.0.0.0 --tls self-signed
     """
-    run(lambda stop: _up(stop, host, port, data, tls, tls_key))
+    secured = [*(["--tls", tls] if tls else []), *(["--tls-key", str(tls_key)] if tls_key else [])]
+    run(lambda stop: _up(stop, host, port, data, [*secured, *(f"--ice={url}" for url in ice)]))
 
 
-async def _up(
-    stop: asyncio.Event, host: str, port: int, data: Path, tls: str | None, tls_key: Path | None
-) -> int:
-    address = ["--host", host, "--port", str(port), "--data", str(data), "--supervised"]
-    address += [*(["--tls", tls] if tls else []), *(["--tls-key", str(tls_key)] if tls_key else [])]
+async def _up(stop: asyncio.Event, host: str, port: int, data: Path, more: list[str]) -> int:
+    address = ["--host", host, "--port", str(port), "--data", str(data), *more, "--supervised"]
 
     async def started(url: str) -> None:
         # Again on the same port, so that agents find it after a restart.

@@ -12,8 +12,10 @@ import { BAD_ARGUMENT } from "./reasons.js";
 /**
  * @typedef {{ urls: string | string[], username?: string, credential?: string }} IceServer
  * @typedef {{ hub?: string, logger?: unknown, diagnostics?: unknown,
- *   networkConfiguration?: { turn?: { iceServers: IceServer[] } } }} CallClientOptions `hub` (beyond ACS)
- *   overrides the hub that the token names; there are no ICE servers by default
+ *   networkConfiguration?: { turn?: { iceServers: IceServer[] } },
+ *   iceTransportPolicy?: RTCIceTransportPolicy }} CallClientOptions ICE servers are used besides those the hub tells
+ *   of; beyond ACS `hub` overrides the hub that the token names, and `iceTransportPolicy` "relay" lets sound pass by
+ *   TURN servers only
  */
 
 /** Make agents, and own the devices they use. */
@@ -40,7 +42,8 @@ export class CallClient {
     if (!/^https?:\/\//.test(hub)) {
       throw CallingCommunicationError.of(BAD_ARGUMENT, "The token names no hub; give new CallClient({ hub }).");
     }
-    const configuration = { iceServers: this.#options.networkConfiguration?.turn?.iceServers ?? [] };
+    const { networkConfiguration, iceTransportPolicy } = this.#options;
+    const configuration = { iceServers: networkConfiguration?.turn?.iceServers ?? [], iceTransportPolicy };
     const disposed = (/** @type {CallAgent} */ agent) => void this.#agents.delete(agent);
     const agent = new CallAgent(credential, hub, this.#getDevices(), configuration, options, disposed);
     await agent._open();

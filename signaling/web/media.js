@@ -78,6 +78,14 @@ export class Media {
   }
 
   /**
+   * Seek the paths of new peer connections with these servers.
+   * @param {RTCIceServer[]} iceServers
+   */
+  setIceServers(iceServers) {
+    this.#configuration = { ...this.#configuration, iceServers };
+  }
+
+  /**
    * Accept an order; those of one call are carried out one after the other.
    * @param {Order} order
    */

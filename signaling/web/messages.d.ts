@@ -189,6 +189,13 @@ export interface Party {
   name?: string;
 }
 
+/** A STUN or TURN server (W3C RTCIceServer); TURN credentials end after an hour. */
+export interface IceServer {
+  urls: string[];
+  username?: string;
+  credential?: string;
+}
+
 /** Answer a hello: who you are, what you may do, and whether the session was resumed. */
 export interface Welcome {
   type: "welcome";
@@ -198,6 +205,7 @@ export interface Welcome {
   rights: ("transfer" | "voicemail" | "voip" | "voip.join")[];
   resumed?: boolean;
   last_seq?: number;
+  ice_servers?: IceServer[];
   seq?: number;
 }
 
@@ -320,6 +328,13 @@ export interface MailboxChanged {
   seq?: number;
 }
 
+/** Replace the ICE servers of the welcome: from now on, new paths are sought with these. */
+export interface IceServers {
+  type: "ice.servers";
+  servers: IceServer[];
+  seq?: number;
+}
+
 export type ClientMessage =
   | Hello
   | TokenRefresh
@@ -355,4 +370,5 @@ export type HubMessage =
   | CallHold
   | CallOriginate
   | TransferUpdate
-  | MailboxChanged;
+  | MailboxChanged
+  | IceServers;

@@ -207,6 +207,7 @@ export class Phone {
         return;
       case "welcome":
       case "pong":
+      case "ice.servers":
       case "session.end":
         return;
       default:

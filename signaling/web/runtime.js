@@ -7,7 +7,7 @@
 
 /** @import { CommunicationTokenCredential } from "./credential.js" */
 /** @import { Input, News, Output } from "./exchange.js" */
-/** @import { HubMessage, Party, Reason, Welcome } from "./messages.js" */
+/** @import { HubMessage, IceServer, Party, Reason, Welcome } from "./messages.js" */
 /** @import { Snapshot } from "./snapshot.js" */
 
 import { AzureCommunicationTokenCredential, EARLY_MILLISECONDS } from "./credential.js";
@@ -37,6 +37,7 @@ export class Runtime {
   #timer = 0;
   #renewal = 0;
   #token = "";
+  #iceServers;
   #snapshot;
   #earlier;
   #parting = () => this.give({ is: "parting" });
@@ -56,6 +57,7 @@ export class Runtime {
     this.#onNews = onNews;
     this.#onLinked = onLinked;
     this.#onLost = onLost;
+    this.#iceServers = configuration.iceServers ?? [];
     this.media = new Media((happening) => this.give({ is: "fromMedia", happening }), configuration);
     this.#phone = new Phone({ consent });
     this.#link = new Link(url, () => this.#freshToken(), displayName, this, this.#earlier?.resume);
@@ -100,6 +102,7 @@ export class Runtime {
   /** @param {Welcome} welcome @param {boolean} again */
   welcomed(welcome, again) {
     this.me = welcome.me;
+    this.#use(welcome.ice_servers ?? []);
     this.rights = welcome.rights;
     if (again && !welcome.resumed) this.give({ is: "anew" });
     if (this.#earlier && welcome.resumed) {
@@ -112,6 +115,7 @@ export class Runtime {
 
   /** @param {HubMessage} message */
   received(message) {
+    if (message.type === "ice.servers") this.#use(message.servers);
     this.give({ is: "fromHub", message });
   }
 
@@ -130,6 +134,15 @@ export class Runtime {
     clearTimeout(this.#renewal);
     this.give({ is: "cut", reason });
     this.#onLost(reason);
+  }
+
+  /**
+   * Seek new paths with the application's servers and these of the hub.
+   * @param {readonly IceServer[]} told
+   */
+  #use(told) {
+    const servers = told.map(({ urls, username, credential }) => ({ urls: [...urls], username, credential }));
+    this.media.setIceServers([...this.#iceServers, ...servers]);
   }
 
   #save() {
