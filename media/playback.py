@@ -1,8 +1,9 @@
 """A recording as a Source that can be paused, sought in, and played faster at the same pitch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -19,13 +20,13 @@ SLOWEST, FASTEST = 1.0, 2.0
 Sound = NDArray[np.int16]
 
 
-def open_playback(paths: list[Path], gain_db: float = 0.0) -> "Playback":
+def open_playback(sounds: Sequence[Path | BinaryIO], gain_db: float = 0.0) -> "Playback":
     """Return the playback of one file, or of several one after the other.
 
     It reads them wholly, so call it from a worker thread. Raises OSError, with its name, for one that cannot
     be read as sound.
     """
-    return Playback(np.concatenate([load(path) for path in paths]), gain_db)
+    return Playback(np.concatenate([load(sound) for sound in sounds]), gain_db)
 
 
 class Playback:

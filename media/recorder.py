@@ -7,7 +7,9 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -91,8 +93,8 @@ class OggRecorder:
     The recording is as long as the time from the start to `stop`: what was lost, held back or never sent is
     concealed for 60 ms, then silence. A thread of its own writes, 5 times a second; killed at any time, less
     than a second of sound is lost. When writing fails, what was written stays, the rest is let go, and
-    `error` says why. `tags` are metadata, such as title and artist; `clock` returns seconds. Raises OSError
-    when `part` cannot be made.
+    `error` says why. `tags` are metadata, such as title and artist; `wrap` makes of what is written at a time
+    what is kept of it; `clock` returns seconds. Raises OSError when `part` cannot be made.
     """
 
     def __init__(
@@ -100,9 +102,11 @@ class OggRecorder:
         part: Path,
         *,
         tags: Mapping[str, str] | None = None,
+        wrap: Callable[[bytes], bytes] = bytes,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = part
+        self._wrap = wrap
         self._clock = clock
         self._begun = clock()
         self._stopped: float | None = None
@@ -173,7 +177,8 @@ class OggRecorder:
             try:
                 if self._stopped is not None and self.error is None:
                     self._place(timeline.end(self._stopped))
-                    self._append(self._ogg.end(SILENT_PACKET) if self._written else b"")
+                    if self._written:
+                        self._append(self._ogg.end(SILENT_PACKET))
             finally:
                 os.fsync(self._file.fileno())
         if timeline.malformed or timeline.discarded:
@@ -189,6 +194,7 @@ class OggRecorder:
 
     def _append(self, page: bytes) -> None:
         """Write a page wholly or not at all; raises OSError."""
+        page = self._wrap(page)
         done = 0
         try:
             while done < len(page):
@@ -200,11 +206,11 @@ class OggRecorder:
         self._size += done
 
 
-def profile(path: Path) -> Profile:
+def profile(sound: Path | BinaryIO) -> Profile:
     """Return the profile of a recorded file; raises OSError, with its name, if it cannot be read."""
     found = Profile()
     rest: NDArray[np.int16] = np.zeros(0, np.int16)
-    with closing(decode(path)) as chunks:
+    with closing(decode(sound)) as chunks:
         for chunk in chunks:
             rest = np.concatenate((rest, chunk))
             whole = len(rest) // FRAME_SAMPLES * FRAME_SAMPLES
@@ -216,29 +222,34 @@ def profile(path: Path) -> Profile:
     return found
 
 
-def repair(part: Path, final: Path) -> float | None:
+def repair(
+    part: Path,
+    final: Path,
+    *,
+    unwrap: Callable[[bytes], bytes] = bytes,
+    wrap: Callable[[bytes], bytes] = bytes,
+) -> float | None:
     """Make a playable file of a part that a crash left, and return its duration in seconds.
 
-    The part is gone afterwards. If no sound is in it, it is kept with `.bad` added to its name, and None is
-    returned. Cut off by another crash, it can be run again. Raises OSError, with the part as it was, if the
-    part is missing or the disk fails.
+    `unwrap` makes sound of what was kept of the part, `wrap` of sound what is to be kept. The part is gone
+    afterwards. If no sound is in it, it is kept with `.bad` added to its name, and None is returned. Cut off
+    by another crash, it can be run again. Raises OSError, with the part as it was, if the part is missing or
+    the disk fails.
     """
-    part.open("rb").close()
+    sound = unwrap(part.read_bytes())
     try:
-        duration = profile(part).duration
+        duration = profile(BytesIO(sound)).duration
     except OSError as error:
-        log.warning("%s", error)
+        log.warning("%s: %s", part, error)
         duration = 0.0
     if duration == 0.0:
         part.replace(part.with_name(part.name + ".bad"))
         return None
     whole = final.with_name(final.name + ".repair")
     try:
-        _copy(part, whole)
+        whole.write_bytes(wrap(_copied(sound)))
         sync(whole)
         whole.replace(final)
-    except FFmpegError as error:
-        raise OSError(error.errno, f"cannot write sound: {error.strerror}", str(whole)) from error
     finally:
         whole.unlink(missing_ok=True)
     sync(final.parent)
@@ -246,8 +257,9 @@ def repair(part: Path, final: Path) -> float | None:
     return duration
 
 
-def _copy(part: Path, whole: Path) -> None:
-    with av.open(str(part)) as source, av.open(str(whole), "w", format="ogg") as target:
+def _copied(sound: bytes) -> bytes:
+    whole = BytesIO()
+    with av.open(BytesIO(sound), "r") as source, av.open(whole, "w", format="ogg") as target:
         recorded = source.streams.audio[0]
         stream = target.add_stream_from_template(recorded)
         target.metadata.update({**source.metadata, **recorded.metadata})
@@ -255,6 +267,7 @@ def _copy(part: Path, whole: Path) -> None:
         while (packet := _next(packets)) is not None:
             packet.stream = stream
             target.mux(packet)
+    return whole.getvalue()
 
 
 def _next(packets: "Iterator[av.Packet[AudioStream]]") -> "av.Packet[AudioStream] | None":

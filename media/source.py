@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -148,22 +149,23 @@ class FileSource(_Ending):
         return more
 
 
-def load(path: Path | str) -> NDArray[np.int16]:
+def load(sound: Path | str | BinaryIO) -> NDArray[np.int16]:
     """Return a whole sound file as int16, mono, 48 kHz; raises OSError, with its name, if it cannot."""
-    chunks = list(decode(Path(path)))
+    chunks = list(decode(Path(sound) if isinstance(sound, str) else sound))
     return np.concatenate(chunks) if chunks else np.zeros(0, np.int16)
 
 
-def decode(path: Path) -> "Decoded":
+def decode(sound: Path | BinaryIO) -> "Decoded":
     """Open a sound file for decoding chunk by chunk; raises OSError, with its name, if it cannot."""
+    name = str(sound) if isinstance(sound, Path) else "what was given"
     try:
-        container = av.open(str(path))
+        container = av.open(str(sound) if isinstance(sound, Path) else sound, "r")
     except (FFmpegError, OSError) as error:
-        raise OSError(f"cannot open {path} as sound: {error.strerror}") from error
+        raise OSError(f"cannot open {name} as sound: {error.strerror}") from error
     if not container.streams.audio:
         container.close()
-        raise OSError(f"cannot open {path} as sound: there is no sound in it")
-    return Decoded(container, path)
+        raise OSError(f"cannot open {name} as sound: there is no sound in it")
+    return Decoded(container, name)
 
 
 class Decoded:
@@ -172,10 +174,10 @@ class Decoded:
     Damaged packets are left out; where a file breaks off, it ends.
     """
 
-    def __init__(self, container: InputContainer, path: Path) -> None:
+    def __init__(self, container: InputContainer, name: str) -> None:
         self.tags = {**container.metadata, **container.streams.audio[0].metadata}
         self._container = container
-        self._path = path
+        self._name = name
         self._chunks = self._decode()
 
     def __iter__(self) -> Iterator[NDArray[np.int16]]:
@@ -201,7 +203,7 @@ class Decoded:
                 except InvalidDataError:
                     continue
                 except FFmpegError as error:
-                    log.warning("%s breaks off: %s", self._path, error.strerror)
+                    log.warning("%s breaks off: %s", self._name, error.strerror)
                     break
                 for frame in frames:
                     for chunk in resampler.resample(frame):

@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
@@ -43,6 +44,10 @@ class Blobs(Protocol):
 
     async def delete_owner(self, owner: str) -> None:
         """Delete all blobs of an owner."""
+        ...
+
+    async def names(self, owner: str) -> list[str]:
+        """Return the names of all blobs of an owner."""
         ...
 
     def close(self) -> None:
@@ -109,6 +114,11 @@ class FolderBlobs:
         """Unlink all files of the owner, and the folder."""
         await self._run(partial(shutil.rmtree, self._path(owner, ""), ignore_errors=True))
 
+    async def names(self, owner: str) -> list[str]:
+        """Return the names of the owner's files."""
+        folder = self._path(owner, "")
+        return await self._run(lambda: sorted(path.name for path in folder.glob("*") if path.is_file()))
+
     def close(self) -> None:
         """End the worker thread."""
         self._thread.shutdown()
@@ -146,7 +156,8 @@ class _Part:
 
     def release(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of what a full disk did not take
+                self._file.close()
             self._part.unlink(missing_ok=True)
 
     def _open(self) -> BinaryIO:

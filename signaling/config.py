@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 import secrets
 import socket
 import sys
@@ -17,6 +18,7 @@ import msgspec
 
 from signaling.certificates import Files, TlsError, own_names, self_signed
 from signaling.ice import TURN_SECRET_VARIABLE, Ice, IceError
+from signaling.sealing import StorageKeys
 
 if sys.platform != "win32":
     import fcntl
@@ -24,7 +26,9 @@ if sys.platform != "win32":
 MIN_KEY_BYTES = 16
 SELF_SIGNED = "self-signed"
 ANY_HOST = ("", "0.0.0.0", "::")
+MIN_STORAGE_KEY_BYTES = 32
 ACCESS_KEY_VARIABLE = "CALLNODE_ACCESS_KEY"
+STORAGE_KEY_VARIABLE = "CALLNODE_STORAGE_KEY"
 
 
 class ConfigError(ValueError):
@@ -37,7 +41,8 @@ class Config:
 
     `public_url` None derives it from host and port; `database_url` None is SQLite in `data`;
     `origins` are web origins allowed besides the hub's own; `mailbox_quota` messages fill a mailbox; `tls` is
-    the certificate, True for one made here, None for plain http; `ice` is what agents are told of.
+    the certificate, True for one made here, None for plain http; `ice` is what agents are told of;
+    `storage_keys` None keeps sound as it is.
     """
 
     data: Path
@@ -50,6 +55,7 @@ class Config:
     mailbox_quota: int = 100
     tls: Files | Literal[True] | None = None
     ice: Ice = field(default_factory=Ice)
+    storage_keys: StorageKeys | None = field(default=None, repr=False)
 
     @property
     def key(self) -> bytes:
@@ -89,13 +95,14 @@ def load_config(
     tls: str | None = None,
     tls_key: Path | None = None,
     ice_servers: tuple[str, ...] = (),
+    storage_key_file: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """Return the configuration of the hub that keeps its data in `data`; makes the folder and the access key.
 
     `tls` is `self-signed`, or the file of a certificate, whose key is in `tls_key` or in the same file;
-    `ice_servers` are URLs of STUN and TURN servers. Raises ConfigError for an access key, a URL, a
-    certificate or a server that cannot be used.
+    `ice_servers` are URLs of STUN and TURN servers. Raises ConfigError for a key, a URL, a certificate or a
+    server that cannot be used.
     """
     if public_url is not None and not public_url.startswith(("http://", "https://")):
         raise ConfigError(f"the public URL must begin with http:// or https://: {public_url!r}")
@@ -111,6 +118,7 @@ def load_config(
         mailbox_quota=mailbox_quota,
         tls=_tls(tls, tls_key),
         ice=_ice(ice_servers, environ),
+        storage_keys=storage_keys(storage_key_file, environ),
     )
 
 
@@ -132,6 +140,52 @@ def access_key(data: Path, environ: Mapping[str, str] = os.environ, *, make: boo
         raise ConfigError(f"set {ACCESS_KEY_VARIABLE} to the hub's access key; there is no {path}") from None
     _decode_key(kept, str(path))
     return kept
+
+
+def storage_keys(path: Path | None, environ: Mapping[str, str] = os.environ) -> StorageKeys | None:
+    """Return the keys in a file, or else in the environment: base64 of 32 bytes or more each, one a line.
+
+    None if there are none. Raises ConfigError for a key that cannot be used.
+    """
+    if path is not None:
+        where = str(path)
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the storage keys in {path} cannot be read: {error}") from None
+        if not text.strip():
+            raise ConfigError(f"there is no storage key in {path}; make one with `openssl rand -base64 32`")
+    else:
+        where, text = STORAGE_KEY_VARIABLE, environ.get(STORAGE_KEY_VARIABLE, "")
+    found = [
+        _decode_key(each, where, MIN_STORAGE_KEY_BYTES) for each in re.split(r"[\s,]+", text.strip()) if each
+    ]
+    return StorageKeys(found) if found else None
+
+
+def check_keys(data: Path, keys: StorageKeys | None, *, rewrapped: bool = False) -> None:
+    """Keep note, in `data`, of the keys in use; raises ConfigError if one of them was not given.
+
+    `rewrapped` says that all sound is sealed with the first one now.
+    """
+    path = data / "storage-keys.json"
+    try:
+        used = msgspec.json.decode(path.read_bytes(), type=list[str])
+    except FileNotFoundError:
+        used = []
+    except msgspec.DecodeError:
+        raise ConfigError(f"{path} cannot be read; delete it if you have all the storage keys") from None
+    given = keys.names if keys is not None else ()
+    if missing := [each for each in used if each not in given]:
+        raise ConfigError(
+            f"sound in {data} is sealed with the storage key {', '.join(missing)}, which was not given; "
+            f"nothing is lost: give it in {STORAGE_KEY_VARIABLE} or by --storage-key-file, after any new one"
+        )
+    wanted = [*given[:1]] if rewrapped else list(dict.fromkeys([*given[:1], *used]))
+    if wanted != used:
+        part = path.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(wanted))
+        part.replace(path)
 
 
 def publish(data: Path, url: str) -> None:
@@ -179,13 +233,13 @@ def _ice(urls: tuple[str, ...], environ: Mapping[str, str]) -> Ice:
         raise ConfigError(str(error)) from None
 
 
-def _decode_key(text: str, where: str) -> bytes:
+def _decode_key(text: str, where: str, least: int = MIN_KEY_BYTES) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise ConfigError(f"{where} must be base64, such as `openssl rand -base64 32` prints") from None
-    if len(key) < MIN_KEY_BYTES:
-        raise ConfigError(f"{where} must hold at least {MIN_KEY_BYTES} bytes, it has {len(key)}")
+    if len(key) < least:
+        raise ConfigError(f"{where} must hold at least {least} bytes, it has {len(key)}")
     return key
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import secrets
 from typing import Annotated, get_args
 
@@ -17,6 +18,7 @@ from signaling.rest import Gate, bad_request, decode, not_found, reply
 from signaling.store import Store
 
 GREETINGS: tuple[GreetingKind, ...] = get_args(GreetingKind)
+_log = logging.getLogger("callnode.hub.greetings")
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 
 
@@ -117,8 +119,15 @@ class GreetingApi:
 
 
 async def own_greetings(blobs: Blobs, owner: str) -> tuple[GreetingKind, ...]:
-    """Return which greetings of the owner's own there are."""
-    return tuple([kind for kind in GREETINGS if await blobs.size(owner, greeting_name(kind))])
+    """Return which greetings of the owner's own there are; one that cannot be read is as if it were not."""
+    found = []
+    for kind in GREETINGS:
+        try:
+            if await blobs.size(owner, greeting_name(kind)):
+                found.append(kind)
+        except OSError as error:
+            _log.error("the greeting %s of %s cannot be read: %s", kind, owner, error)
+    return tuple(found)
 
 
 def greeting_name(kind: str) -> str:

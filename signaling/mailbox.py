@@ -169,11 +169,16 @@ class MailboxApi:
             if introduction is not None:
                 spoken = sounds.chunks(introduction)
                 await sounds.keep(spoken, self._blobs, recipient, sound_name(copy_id, "introduction"))
-            await sounds.keep(self._blobs.read(owner, message.id), self._blobs, recipient, copy_id)
+            if not await self._blobs.size(owner, message.id):
+                raise RestError(410, "SoundLost", "the sound is lost or empty, so it cannot be forwarded")
+            copied = self._blobs.read(owner, message.id)
+            await self._blobs.put(recipient, copy_id, copied, sounds.MAX_AUDIO)
             filed = await self._store.add_message(recipient, MailboxMessage(copy_id, "new", envelope))
         except OSError as error:
             await self._give_up(recipient, copy_id)
-            raise RestError(410, "SoundLost", f"the sound cannot be copied: {error.strerror}") from None
+            raise RestError(
+                410, "SoundLost", f"the sound cannot be copied: {error.strerror or error}"
+            ) from None
         except BaseException:
             await self._give_up(recipient, copy_id)
             raise

@@ -12,9 +12,8 @@ from aiohttp import web
 
 from signaling.accounts import Accounts
 from signaling.agents import Agents
-from signaling.blobs import FolderBlobs
 from signaling.certificates import authority
-from signaling.config import Config, format_connection_string, hold, publish
+from signaling.config import Config, check_keys, format_connection_string, hold, publish
 from signaling.connection import SESSION_ENDED
 from signaling.deposits import DepositApi
 from signaling.directory import DirectoryApi
@@ -31,6 +30,7 @@ from signaling.page import Page
 from signaling.reasons import INTERNAL
 from signaling.rest import MAX_BODY, Gate, UserApi, errors, reply
 from signaling.retention import Retention
+from signaling.sealed_blobs import open_blobs
 from signaling.sessions import Session, Sessions
 from signaling.settings import User
 from signaling.sql import SqlStore
@@ -150,7 +150,8 @@ class HubServer:
             tls = await Tls.open(self._config.certificate) if self._config.tls else None
             if tls is not None:
                 stack.push_async_callback(tls.close)
-            self._blobs = FolderBlobs(self._config.data / "voicemail")
+            check_keys(self._config.data, self._config.storage_keys)
+            self._blobs = open_blobs(self._config)
             stack.callback(self._blobs.close)
             self._store = await SqlStore.open(self._config.database)
             stack.push_async_callback(self._store.close)

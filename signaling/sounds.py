@@ -1,5 +1,6 @@
 """Sounds over HTTP: received as a part of a multipart body, served with ranges (RFC 9110 section 14)."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -11,10 +12,19 @@ from signaling.rest import MAX_BODY, RestError, bad_request
 MAX_AUDIO = 50 * 1024 * 1024
 _OGG = b"OggS"
 
+_log = logging.getLogger("callnode.hub.sounds")
+
 
 async def serve(request: web.Request, blobs: Blobs, owner: str, name: str) -> web.StreamResponse:
-    """Answer with a sound (Ogg Opus), or the one range of it that is asked for; raises RestError 410."""
-    size = await blobs.size(owner, name)
+    """Answer with a sound (Ogg Opus), or the one range of it that is asked for; raises RestError 410, 503."""
+    try:
+        size = await blobs.size(owner, name)
+    except OSError as error:
+        _log.error("sound %s of %s cannot be read: %s", name, owner, error)
+        message = (
+            "the sound cannot be read at present, the hub's log says why; the other messages are not affected"
+        )
+        raise RestError(503, "SoundUnreadable", message) from None
     if not size:
         raise RestError(410, "SoundLost", "the sound is lost or empty; the other messages are not affected")
     start, stop, status = _range(request, size)
@@ -26,9 +36,14 @@ async def serve(request: web.Request, blobs: Blobs, owner: str, name: str) -> we
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     await response.prepare(request)
     if request.method != "HEAD":
-        async with aclosing(blobs.read(owner, name, start, stop)) as chunks:
-            async for chunk in chunks:
-                await response.write(chunk)
+        try:
+            async with aclosing(blobs.read(owner, name, start, stop)) as chunks:
+                async for chunk in chunks:
+                    await response.write(chunk)
+        except OSError as error:
+            _log.error("sound %s of %s breaks off: %s", name, owner, error)
+            if request.transport is not None:
+                request.transport.abort()  # less came than was promised, which the client is to see
     return response
 
 
@@ -87,11 +102,17 @@ async def small(given: BodyPartReader) -> bytes:
 
 
 async def keep(chunks: AsyncIterator[bytes], blobs: Blobs, owner: str, name: str) -> None:
-    """Write a sound; raises RestError 400 if it is no Ogg file, 413 if it is too large."""
+    """Write a sound; raises RestError 400 if it is no Ogg file, 413 if too large, 507 if not kept."""
     try:
         await blobs.put(owner, name, _ogg(chunks), MAX_AUDIO)
     except TooLargeError:
         raise RestError(413, "TooLarge", f"the audio is larger than {MAX_AUDIO} bytes") from None
+    except ConnectionError:
+        raise bad_request("the sound did not come whole") from None
+    except OSError as error:
+        _log.error("a sound of %s cannot be kept: %s", owner, error)
+        why = error.strerror or type(error).__name__
+        raise RestError(507, "NotKept", f"the hub cannot keep the sound: {why}") from None
 
 
 async def chunks(given: BodyPartReader) -> AsyncIterator[bytes]:

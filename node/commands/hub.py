@@ -14,8 +14,15 @@ import msgspec
 
 from node.admin import create_token
 from node.commands import stdin
-from node.commands.options import DEFAULT_DATA, data_option, hub_access_key, json_option
-from node.commands.process import OK, CommandError, run
+from node.commands.options import (
+    DEFAULT_DATA,
+    data_option,
+    hub_access_key,
+    json_option,
+    storage_key_option,
+)
+from node.commands.process import OK, CommandError, Commands, run
+from node.commands.rewrap import rewrap
 from node.commands.supervisor import Service, supervise
 from signaling.certificates import authority, fingerprint
 from signaling.config import SELF_SIGNED, Config, hub_url, load_config
@@ -64,15 +71,18 @@ def tls_options(command: Command) -> Command:
     )(command)
 
 
-@click.command(short_help="Run the hub alone.")
+@click.group(cls=Commands, invoke_without_command=True, short_help="Run the hub alone.")
 @host_option
 @port_option
 @data_option
 @tls_options
 @ice_option
 @click.option("--public-url", metavar="URL", help="URL by which others reach the hub, if it is another.")
+@storage_key_option
 @stdin.supervised_option
+@click.pass_context
 def hub(
+    context: click.Context,
     host: str,
     port: int,
     data: Path,
@@ -80,16 +90,29 @@ def hub(
     tls_key: Path | None,
     ice: tuple[str, ...],
     public_url: str | None,
+    storage_key_file: Path | None,
     supervised: bool,
 ) -> None:
     """Run the hub, which connects everybody; it stops on Ctrl-C or SIGTERM.
 
     Prints one line, its URL, as soon as it is ready. `callnode up` runs hub and voicemail together.
     """
+    if context.invoked_subcommand is not None:
+        return
     config = load_config(
-        data, host=host, port=port, public_url=public_url, tls=tls, tls_key=tls_key, ice_servers=ice
+        data,
+        host=host,
+        port=port,
+        public_url=public_url,
+        tls=tls,
+        tls_key=tls_key,
+        ice_servers=ice,
+        storage_key_file=storage_key_file,
     )
     run(lambda stop: _hub(stop, config, supervised))
+
+
+hub.add_command(rewrap)
 
 
 async def _hub(stop: asyncio.Event, config: Config, supervised: bool) -> int:
@@ -120,16 +143,29 @@ async def _hub(stop: asyncio.Event, config: Config, supervised: bool) -> int:
 @data_option
 @tls_options
 @ice_option
-def up(host: str, port: int, data: Path, tls: str | None, tls_key: Path | None, ice: tuple[str, ...]) -> None:
+@storage_key_option
+def up(
+    host: str,
+    port: int,
+    data: Path,
+    tls: str | None,
+    tls_key: Path | None,
+    ice: tuple[str, ...],
+    storage_key_file: Path | None,
+) -> None:
     """Run the whole system, hub and voicemail, and say how to call; Ctrl-C stops it.
 
     Example for several laptops, and for their browsers: callnode up --host 0.0.0.0 --tls self-signed
     """
     secured = [*(["--tls", tls] if tls else []), *(["--tls-key", str(tls_key)] if tls_key else [])]
-    run(lambda stop: _up(stop, host, port, data, [*secured, *(f"--ice={url}" for url in ice)]))
+    more = [*secured, *(f"--ice={url}" for url in ice)]
+    run(lambda stop: _up(stop, host, port, data, more, storage_key_file))
 
 
-async def _up(stop: asyncio.Event, host: str, port: int, data: Path, more: list[str]) -> int:
+async def _up(
+    stop: asyncio.Event, host: str, port: int, data: Path, more: list[str], storage_key_file: Path | None
+) -> int:
+    keys = ["--storage-key-file", str(storage_key_file)] if storage_key_file is not None else []
     address = ["--host", host, "--port", str(port), "--data", str(data), *more, "--supervised"]
 
     async def started(url: str) -> None:
@@ -137,8 +173,8 @@ async def _up(stop: asyncio.Event, host: str, port: int, data: Path, more: list[
         hub_service.arguments[hub_service.arguments.index("--port") + 1] = url.rpartition(":")[2]
         click.echo(_welcome(url, data, others=host not in ("127.0.0.1", "localhost", "::1")))
 
-    hub_service = Service("hub", ["hub", *address], started)
-    voicemail = Service("voicemail", ["voicemail", "serve", "--data", str(data), "--supervised"])
+    hub_service = Service("hub", ["hub", *address, *keys], started)
+    voicemail = Service("voicemail", ["voicemail", "serve", "--data", str(data), "--supervised", *keys])
     return await supervise(stop, [hub_service, voicemail])
 
 

@@ -31,6 +31,13 @@ data_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
+storage_key_option = click.option(
+    "--storage-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Encrypt recordings with the key in this file. [default: the key in CALLNODE_STORAGE_KEY]",
+)
+
+
 @dataclass(frozen=True)
 class Access:
     """Which hub to use, and the token of the user to be there."""

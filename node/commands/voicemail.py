@@ -7,7 +7,7 @@ import click
 
 from node.admin import create_token
 from node.commands import stdin
-from node.commands.options import data_option, hub_access_key
+from node.commands.options import data_option, hub_access_key, storage_key_option
 from node.commands.process import OK, Commands, run
 from node.commands.voicemail_box import delete, export, forward, list_, mark, undelete
 from node.commands.voicemail_greeting import greeting, settings
@@ -15,8 +15,9 @@ from node.commands.voicemail_play import play
 from node.credential import CommunicationTokenCredential
 from node.voicemail import VoicemailService
 from signaling.certificates import authority
-from signaling.config import hub_url
+from signaling.config import hub_url, storage_keys
 from signaling.identity import CreateToken
+from signaling.sealing import StorageKeys
 
 SERVICE_NAME = "voicemail"
 
@@ -41,18 +42,26 @@ for command in (list_, play, mark, delete, undelete, forward, export, greeting, 
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with sounds of your own, such as en/greeting.wav, in place of those built in.",
 )
+@storage_key_option
 @stdin.supervised_option
-def serve(data: Path, url: str | None, prompts: Path | None, supervised: bool) -> None:
+def serve(
+    data: Path, url: str | None, prompts: Path | None, storage_key_file: Path | None, supervised: bool
+) -> None:
     """Run the voicemail service, which answers for people who do not.
 
     Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL. Prints one line when
     ready; stops on Ctrl-C or SIGTERM. `callnode up` runs hub and voicemail together.
     """
-    run(lambda stop: _serve(stop, data, url, prompts, supervised))
+    run(lambda stop: _serve(stop, data, url, prompts, storage_keys(storage_key_file), supervised))
 
 
 async def _serve(
-    stop: asyncio.Event, data: Path, url: str | None, prompts: Path | None, supervised: bool
+    stop: asyncio.Event,
+    data: Path,
+    url: str | None,
+    prompts: Path | None,
+    keys: StorageKeys | None,
+    supervised: bool,
 ) -> int:
     key = hub_access_key(data)
     hub = (url or hub_url(data)).rstrip("/")
@@ -62,7 +71,7 @@ async def _serve(
         return (await create_token(hub, key, wanted, authority(data))).token
 
     credential = CommunicationTokenCredential(token_refresher=mint, refresh_proactively=True)
-    service = VoicemailService(credential, data, hub=hub, prompts=prompts)
+    service = VoicemailService(credential, data, hub=hub, prompts=prompts, sealing=keys)
     serving = asyncio.create_task(service.serve(lambda: click.echo(f"voicemail is ready at {hub}")))
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -145,7 +145,8 @@ class Deposit(Conversation[Input, Output]):
             return  # it failed, and the script will hear of it
         await asyncio.to_thread(recorder.close)
         try:
-            self.play(await asyncio.to_thread(load, recorder.path))
+            recorded = await asyncio.to_thread(self._outbox.heard, self._note, recorder)
+            self.play(await asyncio.to_thread(load, recorded))
         except OSError as error:
             log.error("what was recorded cannot be played: %s", error)
             self.give(Finished())

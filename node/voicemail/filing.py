@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import logging
-import tempfile
 from http import HTTPStatus
-from pathlib import Path
+from io import BytesIO
 from urllib.parse import quote
 
 import aiohttp
@@ -65,7 +64,7 @@ class Filing:
             async with asyncio.timeout(GREETING_SECONDS):
                 status, body = await self._ask("GET", f"mailboxes/{quote(owner, safe='')}/greetings/{kind}")
             if status == HTTPStatus.OK:
-                return await asyncio.to_thread(_decoded, body)
+                return await asyncio.to_thread(load, BytesIO(body))
             log.warning("the greeting %s cannot be had: HTTP %d", kind, status)
         except (*_UNREACHABLE, CallingError) as error:
             log.warning("the greeting %s cannot be had: %s", kind, error or type(error).__name__)
@@ -73,7 +72,8 @@ class Filing:
 
     async def file(self, note: Note, outbox: Outbox) -> None:
         """File a message, as often as it takes, and then forget it here."""
-        found = await asyncio.to_thread(profile, outbox.sound(note))
+        sound = await asyncio.to_thread(outbox.sound, note)
+        found = await asyncio.to_thread(profile, BytesIO(sound))
         envelope = Envelope(
             note.caller,
             note.received_at,
@@ -83,7 +83,6 @@ class Filing:
             found.gain_db,
             note.urgent,
         )
-        sound = await asyncio.to_thread(outbox.sound(note).read_bytes)
         async for attempt in tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_UNREACHABLE),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=60),
@@ -129,11 +128,3 @@ def _says_no_owner(said: bytes) -> bool:
     with contextlib.suppress(msgspec.DecodeError):
         return bool(msgspec.json.decode(said) == _NO_OWNER)
     return False
-
-
-def _decoded(sound: bytes) -> Sound:
-    """Return a sound that came as the bytes of a file; raises OSError if it is none."""
-    with tempfile.TemporaryDirectory(prefix="callnode-") as folder:
-        path = Path(folder) / "sound.ogg"
-        path.write_bytes(sound)
-        return load(path)

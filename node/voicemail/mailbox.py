@@ -53,8 +53,11 @@ class Mailbox:
 
     async def audio(self, message_id: str, path: Path, part: Part = "audio") -> None:
         """Write the sound of a message, or its introduction (Ogg Opus), to a file; raises OSError too."""
-        sound = await self._of(message_id, "GET", f"/{part}")
-        await asyncio.to_thread(path.write_bytes, sound)
+        await asyncio.to_thread(path.write_bytes, await self.sound(message_id, part))
+
+    async def sound(self, message_id: str, part: Part = "audio") -> bytes:
+        """Return the sound of a message, or its introduction (Ogg Opus)."""
+        return await self._of(message_id, "GET", f"/{part}")
 
     async def link(self, message_id: str) -> Link:
         """Return URLs, below the hub's, of a message's sound that need no token and expire in an hour."""

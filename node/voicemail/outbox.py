@@ -6,9 +6,11 @@ is being recorded; `.ogg` is whole and waits to be filed. All functions wait for
 
 import logging
 import sys
+from collections.abc import Callable
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -37,13 +39,38 @@ class Note(Struct, frozen=True):
     urgent: bool = False
 
 
+class Sealing(Protocol):
+    """What sound is encrypted with; notes, which say who called whom, are not."""
+
+    def wrapper(self, place: str) -> Callable[[bytes], bytes]:
+        """Return what seals one record after the other, for a file that grows by them."""
+        ...
+
+    def unwrap(self, place: str, stored: bytes) -> bytes:
+        """Return the whole records of a file, or what is not sealed as it is; raises OSError if it cannot."""
+        ...
+
+
+class Plain:
+    """No sealing."""
+
+    def wrapper(self, place: str) -> Callable[[bytes], bytes]:
+        """Return what leaves everything as it is."""
+        return bytes
+
+    def unwrap(self, place: str, stored: bytes) -> bytes:
+        """Return what is there."""
+        return stored
+
+
 class Outbox:
     """A folder of messages; one process at a time has it.
 
     Raises OSError when the folder cannot be made, or another process has it. All methods may raise OSError.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sealing: Sealing | None = None) -> None:
+        self._sealing = sealing or Plain()
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock = _locked(folder / "lock")
@@ -54,7 +81,7 @@ class Outbox:
         path.write_bytes(msgspec.json.encode(note))
         sync(path)
         tags = {"title": "Voice message", "artist": note.caller.display_name or note.caller.name}
-        return OggRecorder(self._path(note, ".ogg.part"), tags=tags)
+        return OggRecorder(self._path(note, ".ogg.part"), tags=tags, wrap=self._sealing.wrapper(note.id))
 
     def finish(self, note: Note, recorder: OggRecorder, urgent: bool) -> Note:
         """End a recording and return what is to be filed from now on."""
@@ -63,12 +90,16 @@ class Outbox:
             part = self._path(note, ".json.part")
             part.write_bytes(msgspec.json.encode(note))
             part.replace(self._path(note, ".json"))
-        recorder.finish(self.sound(note))
+        recorder.finish(self._path(note, ".ogg"))
         return note
 
-    def sound(self, note: Note) -> Path:
-        """Return the file of a message that is to be filed."""
-        return self._path(note, ".ogg")
+    def heard(self, note: Note, recorder: OggRecorder) -> BinaryIO:
+        """Return what a recorder that was closed has recorded (Ogg Opus)."""
+        return BytesIO(self._sealing.unwrap(note.id, recorder.path.read_bytes()))
+
+    def sound(self, note: Note) -> bytes:
+        """Return the sound of a message that is to be filed (Ogg Opus)."""
+        return self._sealing.unwrap(note.id, self._path(note, ".ogg").read_bytes())
 
     def discard(self, note: Note) -> None:
         """Remove everything of a message."""
@@ -95,17 +126,21 @@ class Outbox:
 
     def _recovered(self, note: Note) -> bool:
         """Make a message whole; return whether there is something to be filed."""
-        part, whole = self._path(note, ".ogg.part"), self.sound(note)
+        part, whole = self._path(note, ".ogg.part"), self._path(note, ".ogg")
         if whole.exists():
             return True
         if not part.exists():
             return False
-        if repair(part, whole) is None:
+
+        def unwrap(stored: bytes) -> bytes:
+            return self._sealing.unwrap(note.id, stored)
+
+        if repair(part, whole, unwrap=unwrap, wrap=self._sealing.wrapper(note.id)) is None:
             bad = part.with_name(part.name + ".bad")
             if bad.stat().st_size < _LEAST_BYTES:
                 bad.unlink()
             return False
-        return profile(whole).heard_speech
+        return profile(BytesIO(self.sound(note))).heard_speech
 
     def _path(self, note: Note, suffix: str) -> Path:
         return self._folder / (note.id + suffix)

@@ -21,7 +21,7 @@ from node.events import Tasks
 from node.identity import CallerInfo
 from node.voicemail.deposit import Deposit
 from node.voicemail.filing import Filing
-from node.voicemail.outbox import Note, Outbox
+from node.voicemail.outbox import Note, Outbox, Sealing
 from node.voicemail.script import Limits
 from node.voicemail.visit import Visit, VisitedMailbox
 from signaling.mailboxes import Reception, greeting_for
@@ -39,7 +39,8 @@ class VoicemailService:
     """Answer for the owners of mailboxes, record, and file at the hub; play to who calls the service itself.
 
     The credential's token needs the right `voicemail`; `hub` overrides the hub that it names. What the hub
-    does not have yet is kept in `data`/recordings. `prompts` is a folder as `media.speech.Prompts` reads it.
+    does not have yet is kept in `data`/recordings, encrypted by `sealing` if there is one. `prompts` is a
+    folder as `media.speech.Prompts` reads it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class VoicemailService:
         hub: str | None = None,
         limits: Limits | None = None,
         prompts: Path | None = None,
+        sealing: Sealing | None = None,
         ice_servers: Sequence[IceServer] = (),
     ) -> None:
         self._credential = credential
@@ -57,6 +59,7 @@ class VoicemailService:
         self._options = CallClientOptions(hub=hub, ice_servers=ice_servers)
         self._limits = limits or Limits()
         self._prompts = prompts
+        self._sealing = sealing
         self._deposits = Tasks()
         self._filing = Tasks()
 
@@ -69,7 +72,7 @@ class VoicemailService:
         for prompts that cannot be used.
         """
         prompts = await asyncio.to_thread(Prompts, self._prompts)
-        outbox = await asyncio.to_thread(Outbox, self._folder)
+        outbox = await asyncio.to_thread(Outbox, self._folder, self._sealing)
         try:
             async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:
                 filing = Filing(http, self._credential, self._options.hub)

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import tempfile
 from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
+from io import BytesIO
 from typing import Literal, assert_never
 
 from msgspec.structs import replace
@@ -72,30 +71,29 @@ class Visit(Conversation[Input, Output]):
     async def run(self, incoming: IncomingCall) -> None:
         """Answer, and follow the script to its end."""
         await self.answer(incoming)
-        with tempfile.TemporaryDirectory(prefix="callnode-") as folder:
-            while True:
-                match await self.next():
-                    case Say(prompts):
-                        await self.say(prompts)
-                    case Open():
-                        await self._open()
-                    case LogIn(number, pin):
-                        await self._log_in(number, pin)
-                    case Play(message, speed):
-                        await self._play(message, speed, Path(folder))
-                    case SetSpeed(speed):
-                        if self._playback is not None:
-                            self._playback.set_speed(speed)
-                    case Move(message_id, to):
-                        await self._move(message_id, to)
-                    case HangUp():
-                        await self._call.hang_up()
-                    case Leave():
-                        for call in self._others:
-                            await call.hang_up()
-                        return
-                    case output:
-                        assert_never(output)
+        while True:
+            match await self.next():
+                case Say(prompts):
+                    await self.say(prompts)
+                case Open():
+                    await self._open()
+                case LogIn(number, pin):
+                    await self._log_in(number, pin)
+                case Play(message, speed):
+                    await self._play(message, speed)
+                case SetSpeed(speed):
+                    if self._playback is not None:
+                        self._playback.set_speed(speed)
+                case Move(message_id, to):
+                    await self._move(message_id, to)
+                case HangUp():
+                    await self._call.hang_up()
+                case Leave():
+                    for call in self._others:
+                        await call.hang_up()
+                    return
+                case output:
+                    assert_never(output)
 
     def _taken_over(self, call: Call) -> None:
         self._call.start_audio(SilenceSource())
@@ -128,16 +126,13 @@ class Visit(Conversation[Input, Output]):
         else:
             self.give(Refused())
 
-    async def _play(self, message: Message, speed: float, folder: Path) -> None:
+    async def _play(self, message: Message, speed: float) -> None:
         parts: tuple[Literal["introduction", "audio"], ...] = ("introduction", "audio")
         wanted = parts[message.introduction is None :]
         try:
             async with asyncio.timeout(_HUB_SECONDS):
-                for part in wanted:
-                    await self._mailbox.audio(message.id, folder / part, part)
-            playback = await asyncio.to_thread(
-                open_playback, [folder / part for part in wanted], message.gain_db
-            )
+                sounds = [BytesIO(await self._mailbox.sound(message.id, part)) for part in wanted]
+            playback = await asyncio.to_thread(open_playback, sounds, message.gain_db)
         except _TROUBLE as error:
             log.warning("message %s cannot be played: %s", message.id, error or type(error).__name__)
             self.give(SoundLost())

@@ -1,8 +1,6 @@
 """Voicemail on a real hub: what is said after the beep is filed, once, and heard again as it was said."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from node import (
 )
 from node.runtime import Runtime
 from node.voicemail import Limits, Mailbox, Message, VoicemailService
+from node.voicemail.outbox import Sealing
 from signaling.config import load_config
 from signaling.deposits import DepositApi
 from signaling.reasons import OFFLINE, Reason
@@ -107,11 +106,13 @@ def dial(person: Person, whom: str) -> Caller:
 
 
 @asynccontextmanager
-async def voicemail(people: People, data: Path, limits: Limits = HURRIED) -> AsyncIterator[None]:
+async def voicemail(
+    people: People, data: Path, limits: Limits = HURRIED, sealing: Sealing | None = None
+) -> AsyncIterator[None]:
     """Run the service on this loop; leaving stops it. By default its greeting is cut short after 1 s."""
     _, token = await people.client.token("voicemail", voicemail=True)
     ready = asyncio.Event()
-    service = VoicemailService(CommunicationTokenCredential(token), data, limits=limits)
+    service = VoicemailService(CommunicationTokenCredential(token), data, limits=limits, sealing=sealing)
     task = asyncio.create_task(service.serve(ready.set))
     waiting = asyncio.create_task(ready.wait())
     try:
@@ -122,30 +123,6 @@ async def voicemail(people: People, data: Path, limits: Limits = HURRIED) -> Asy
         for each in (task, waiting):
             each.cancel()
         await asyncio.gather(task, waiting, return_exceptions=True)
-
-
-@asynccontextmanager
-async def process(people: People, *arguments: object) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the service in a process of its own; leaving kills it."""
-    _, token = await people.client.token("voicemail", voicemail=True)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.e2e.voicemail_process",
-        *map(str, arguments),
-        cwd=ROOT,
-        env=os.environ | {"CALLNODE_TOKEN": token},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert child.stdout is not None
-        async with asyncio.timeout(PATIENCE):
-            assert await child.stdout.readline() == b"ready\n"
-        yield child
-    finally:
-        if child.returncode is None:
-            child.kill()
-        await child.communicate()
 
 
 async def box_of(people: People, name: str) -> Mailbox:
@@ -314,41 +291,6 @@ async def test_two_callers_at_once(people: People, tmp_path: Path) -> None:
         assert {message.caller.name for message in messages} == {"bob", "carol"}
         for message in messages:
             await assert_holds(box, message, SENTENCES[message.caller.name], tmp_path)
-
-
-async def test_a_killed_service_files_at_its_next_start_once(people: People, tmp_path: Path) -> None:
-    bob, box = await people.join("bob"), await box_of(people, "alice")
-    said = SENTENCES["bob"][: 4 * SAMPLE_RATE]
-    async with process(people, tmp_path) as child:
-        caller = dial(bob, "alice")
-        await caller.say(said)
-        child.kill()
-        await child.wait()
-    await caller.call.hang_up()
-    assert files(tmp_path) == ["json", "ogg.part"] and await box.list() == []
-    for _ in range(2):
-        async with voicemail(people, tmp_path):
-            [message] = await filed(box)
-            await eventually(lambda: files(tmp_path) == [])
-    assert message.duration > 3.0
-    await box.audio(message.id, tmp_path / "message.ogg")
-    heard = load(tmp_path / "message.ogg")
-    assert correlation(heard, said) > 0.8
-    assert len(heard) / SAMPLE_RATE - delay_seconds(heard, said) > 3.0
-
-
-async def test_a_full_disk_keeps_what_was_recorded(people: People, tmp_path: Path) -> None:
-    bob, box = await people.join("bob"), await box_of(people, "alice")
-    async with process(people, tmp_path, 20_000):
-        caller = dial(bob, "alice")
-        await caller.when(caller.prompts.beeped)
-        caller.call.start_audio(NumpySource(SENTENCES["bob"], loop=True))
-        await until(caller.call, CallState.DISCONNECTED)
-        [message] = await filed(box)
-        await eventually(lambda: files(tmp_path) == [])
-    assert message.duration > 1.0
-    await box.audio(message.id, tmp_path / "message.ogg")
-    assert correlation(load(tmp_path / "message.ogg"), SENTENCES["bob"]) > 0.8
 
 
 async def test_a_stopping_service_files_what_is_being_said(people: People, tmp_path: Path) -> None:

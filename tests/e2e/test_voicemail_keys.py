@@ -16,7 +16,6 @@ from media.source import NumpySource, SilenceSource, load
 from media.speech import prompt
 from node import AudioOptions, Call, CallState, Features, StartCallOptions, TransferState
 from node.voicemail import Limits, Mailbox, MailboxSettings
-from node.voicemail.outbox import Outbox
 from signaling.deposits import DepositApi
 from signaling.reasons import DECLINED
 from tests.e2e.people import PATIENCE, People, Person, until
@@ -202,21 +201,6 @@ async def test_a_hub_that_does_not_say_how_leaves_the_default_way(
         await caller.say(SHORT)
         await caller.call.hang_up()
         await filed(box)
-
-
-async def test_a_recorder_that_fails_is_told(
-    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(*_: object) -> None:
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(Outbox, "record", fails)
-    async with voicemail(people, tmp_path):
-        bob, box = await people.join("bob"), await box_of(people, "alice")
-        caller = Listener(bob, "alice")
-        await caller.hears_prompt("not-recorded")
-        await until(caller.call, CallState.DISCONNECTED)
-    assert await box.list() == [] and files(tmp_path) == []
 
 
 async def test_the_operator_takes_the_caller_and_the_message_is_filed(people: People, tmp_path: Path) -> None:

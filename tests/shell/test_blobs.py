@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from signaling.blobs import FolderBlobs, TooLargeError
+from signaling.blobs import Blobs, FolderBlobs, TooLargeError
+from signaling.sealed_blobs import SealedBlobs
+from signaling.sealing import StorageKeys
 
 pytestmark = pytest.mark.shell
 
 OWNER = "8:acs:../../x"
 
 
-@pytest.fixture
-async def blobs(tmp_path: Path) -> AsyncIterator[FolderBlobs]:
-    opened = FolderBlobs(tmp_path / "blobs")
+@pytest.fixture(params=["plain", "sealed"])
+async def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Blobs]:
+    opened: Blobs = FolderBlobs(tmp_path / "blobs")
+    if request.param == "sealed":
+        opened = SealedBlobs(opened, StorageKeys([bytes(32)]))
     yield opened
     opened.close()
 
@@ -29,7 +33,7 @@ def files(tmp_path: Path) -> list[Path]:
     return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
 
 
-async def test_put_find_delete(blobs: FolderBlobs, tmp_path: Path) -> None:
+async def test_put_find_delete(blobs: Blobs, tmp_path: Path) -> None:
     await blobs.put(OWNER, "m1", chunks(b"ab", b"c"), 3)
     assert await blobs.size(OWNER, "m1") == 3
     assert len(files(tmp_path)) == 1
@@ -40,7 +44,7 @@ async def test_put_find_delete(blobs: FolderBlobs, tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-async def test_a_part_of_a_blob(blobs: FolderBlobs) -> None:
+async def test_a_part_of_a_blob(blobs: Blobs) -> None:
     whole = bytes(range(256)) * 1024
     await blobs.put(OWNER, "m1", chunks(whole), len(whole))
 
@@ -48,30 +52,33 @@ async def test_a_part_of_a_blob(blobs: FolderBlobs) -> None:
         return b"".join([chunk async for chunk in blobs.read(OWNER, "m1", start, stop)])
 
     assert await read(0, None) == whole
-    for start, stop in ((0, 1), (65535, 65537), (65536, 131072), (100, 200_000), (262_143, 262_144), (5, 5)):
+    edges = ((0, 1), (65535, 65537), (65536, 131072), (100, 200_000), (262_143, 262_144), (5, 5))
+    for start, stop in (*edges, (16_384, 16_385), (262_000, 999_999), (262_144, 262_145)):
         assert await read(start, stop) == whole[start:stop], (start, stop)
     assert await read(262_000, None) == whole[262_000:]
     with pytest.raises(OSError, match="No such file"):
         await anext(blobs.read(OWNER, "m2"))
 
 
-async def test_deleting_an_owner(blobs: FolderBlobs, tmp_path: Path) -> None:
+async def test_deleting_an_owner(blobs: Blobs, tmp_path: Path) -> None:
     for owner in (OWNER, "b"):
         await blobs.put(owner, "m1", chunks(b"x"), 1)
+    assert await blobs.names(OWNER) == ["m1"]
     await blobs.delete_owner(OWNER)
     await blobs.delete_owner("nobody")
+    assert await blobs.names(OWNER) == []
     assert await blobs.size(OWNER, "m1") is None
     assert await blobs.size("b", "m1") is not None
 
 
-async def test_too_large_keeps_nothing(blobs: FolderBlobs, tmp_path: Path) -> None:
+async def test_too_large_keeps_nothing(blobs: Blobs, tmp_path: Path) -> None:
     with pytest.raises(TooLargeError):
         await blobs.put(OWNER, "m1", chunks(b"ab", b"cd"), 3)
     assert await blobs.size(OWNER, "m1") is None
     assert files(tmp_path) == []
 
 
-async def test_a_writer_that_is_cancelled_keeps_nothing(blobs: FolderBlobs, tmp_path: Path) -> None:
+async def test_a_writer_that_is_cancelled_keeps_nothing(blobs: Blobs, tmp_path: Path) -> None:
     begun = asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
