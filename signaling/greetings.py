@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from signaling import sounds
 from signaling.accounts import Accounts
+from signaling.audit import Trail
 from signaling.blobs import CHUNK, Blobs
 from signaling.mailboxes import GreetingKind, MailboxSettings
 from signaling.rest import Gate, bad_request, decode, not_found, reply
@@ -31,11 +32,12 @@ class NewPin(Struct, frozen=True, forbid_unknown_fields=True):
 class GreetingApi:
     """Endpoints of the owner."""
 
-    def __init__(self, gate: Gate, accounts: Accounts, store: Store, blobs: Blobs) -> None:
+    def __init__(self, gate: Gate, accounts: Accounts, store: Store, blobs: Blobs, trail: Trail) -> None:
         self._gate = gate
         self._accounts = accounts
         self._store = store
         self._blobs = blobs
+        self._trail = trail
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes."""
@@ -66,6 +68,7 @@ class GreetingApi:
             if operator.user.raw_id == owner:
                 raise bad_request("callers who want the operator do not want you; name somebody else")
         box = await self._store.box(owner)
+        await self._trail.add(request, "settings", owner, by=owner, detail=_changes(box.settings, settings))
         await self._store.save_box(owner, replace(box, settings=settings))
         return reply(settings)
 
@@ -75,12 +78,14 @@ class GreetingApi:
         pin = decode(await request.read(), NewPin).pin
         if len(set(pin)) == 1 or pin in "0123456789" or pin in "9876543210":
             raise bad_request("this PIN is guessed at once; choose another")
+        await self._trail.add(request, "pin", owner, by=owner, detail="set")
         await self._store.save_box(owner, replace(await self._store.box(owner), pin=hashed(pin)))
         return web.Response(status=204)
 
     async def delete_pin(self, request: web.Request) -> web.Response:
         """Let the mailbox be heard by its owner's own agents alone."""
         owner = self._gate.user(request).user.raw_id
+        await self._trail.add(request, "pin", owner, by=owner, detail="removed")
         await self._store.save_box(owner, replace(await self._store.box(owner), pin=""))
         return web.Response(status=204)
 
@@ -98,6 +103,7 @@ class GreetingApi:
     async def put_greeting(self, request: web.Request) -> web.Response:
         """Set a greeting: the body is an Ogg Opus file."""
         owner, kind = self._greeting(request)
+        await self._trail.add(request, "greeting", owner, by=owner, detail=f"{kind} set")
         chunks = request.content.iter_chunked(CHUNK)
         await sounds.keep(chunks, self._blobs, owner, greeting_name(kind))
         if self._accounts.get(owner) is None:
@@ -108,6 +114,7 @@ class GreetingApi:
     async def delete_greeting(self, request: web.Request) -> web.Response:
         """Delete a greeting; callers hear the next that fits."""
         owner, kind = self._greeting(request)
+        await self._trail.add(request, "greeting", owner, by=owner, detail=f"{kind} removed")
         await self._blobs.delete(owner, greeting_name(kind))
         return web.Response(status=204)
 
@@ -116,6 +123,12 @@ class GreetingApi:
         if kind not in GREETINGS:
             raise bad_request(f"a greeting is one of {', '.join(GREETINGS)}")
         return owner, kind
+
+
+def _changes(before: MailboxSettings, after: MailboxSettings) -> str:
+    """Return the names of the settings that differ; what they are now may be a secret."""
+    names = MailboxSettings.__struct_fields__
+    return ", ".join(name for name in names if getattr(before, name) != getattr(after, name))
 
 
 async def own_greetings(blobs: Blobs, owner: str) -> tuple[GreetingKind, ...]:

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from signaling import sounds
 from signaling.accounts import Accounts
+from signaling.audit import Trail
 from signaling.blobs import Blobs
 from signaling.links import Links
 from signaling.mailbox_store import MailboxMessage
-from signaling.mailboxes import Folder, Forward, Link, Listing, Message, Query, message_of
+from signaling.mailboxes import AuditAction, Folder, Forward, Link, Listing, Message, Query, message_of
 from signaling.parts import Party
 from signaling.rest import RestError, bad_request, decode, not_found, reply
 from signaling.store import Account, Store
@@ -33,7 +34,8 @@ class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MailboxApi:
     """Endpoints of the owner, who is the user that `who` finds behind a request, or the request is refused.
 
-    `changed` is told whose mailbox changed. What is done and refused is logged.
+    `changed` is told whose mailbox changed. What is done and refused goes into the `trail`; `by` tells the
+    raw id of who does it, if that is another.
     """
 
     def __init__(
@@ -43,14 +45,18 @@ class MailboxApi:
         store: Store,
         blobs: Blobs,
         links: Links,
+        trail: Trail,
         quota: int,
         changed: Callable[[str], Awaitable[None]],
+        by: Callable[[web.Request], str] | None = None,
     ) -> None:
         self._who = who
         self._accounts = accounts
         self._store = store
         self._blobs = blobs
         self._links = links
+        self._trail = trail
+        self._by = by
         self._quota = quota
         self._changed = changed
 
@@ -105,20 +111,19 @@ class MailboxApi:
         if moved is None:
             deleted = "the message is deleted; have it back first, with the folder undeleted"
             raise RestError(409, "Deleted", deleted) if message.folder == "deleted" else not_found()
-        _audit.info("%s put message %s into %s", owner, message.id, moved)
+        await self._log(request, "moved", owner, message.id, f"to {moved}")
         await self._changed(owner)
         return reply(_view(replace(message, folder=moved)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a message; one that is deleted already, for good and with its sound."""
         owner, message = await self._mine(request)
-        if message.folder == "deleted":
+        purged = message.folder == "deleted"
+        if purged:
             await discard(self._store, self._blobs, owner, message.id)
-            _audit.info("%s deleted message %s for good", owner, message.id)
         elif await self._store.move_message(owner, message.id, "deleted", datetime.now(UTC)) is None:
             raise not_found()
-        else:
-            _audit.info("%s put message %s into deleted", owner, message.id)
+        await self._log(request, "purged" if purged else "deleted", owner, message.id)
         await self._changed(owner)
         return web.Response(status=204)
 
@@ -133,7 +138,8 @@ class MailboxApi:
     async def link(self, request: web.Request) -> web.Response:
         """Return URLs of a message's sound that need no token and expire."""
         account = self._who(request)
-        _, message = await self._mine(request)
+        owner, message = await self._mine(request)
+        await self._log(request, "linked", owner, message.id)
 
         def signed(part: str) -> tuple[str, datetime]:
             key, expires = self._links.sign(account.user.raw_id, account.token_version, message.id, part)
@@ -185,7 +191,7 @@ class MailboxApi:
         if not filed or self._accounts.get(recipient) is None:
             await self._give_up(recipient, copy_id)
             raise not_found()
-        _audit.info("%s forwarded message %s to %s as %s", owner, message.id, recipient, copy_id)
+        await self._log(request, "forwarded", owner, message.id, f"to {wanted.to}")
         await self._changed(recipient)
         return web.Response(status=201)
 
@@ -202,24 +208,29 @@ class MailboxApi:
         return account.user.raw_id
 
     async def _sound(self, request: web.Request, part: str) -> web.StreamResponse:
-        if "key" in request.query and "Authorization" not in request.headers:
-            owner, message_id = self._bearer(request, part), request.match_info["id"]
+        message_id = request.match_info["id"]
+        if linked := "key" in request.query and "Authorization" not in request.headers:
+            owner = await self._bearer(request, part)
             if await self._store.message(owner, message_id) is None:
-                raise self._refused(request, owner)
+                raise await self._refused(request, owner, "the message is gone")
         else:
-            owner, message_id = (await self._mine(request))[0], request.match_info["id"]
-        _audit.info("%s of message %s for %s, from %s", part, message_id, owner, request.remote)
+            owner = (await self._mine(request))[0]
+        if request.method != "HEAD":
+            action: AuditAction = "exported" if request.query.get("for") == "export" else "heard"
+            detail = "" if part == "audio" else part
+            by = None if linked else self._actor(request, owner)
+            await self._trail.add(request, action, owner, by=by or "", message=message_id, detail=detail)
         return await sounds.serve(request, self._blobs, owner, sound_name(message_id, part))
 
-    def _bearer(self, request: web.Request, part: str) -> str:
+    async def _bearer(self, request: web.Request, part: str) -> str:
         """Return whose sound the link of a request opens now."""
         try:
             owner, version = self._links.owner(request.query["key"], request.match_info["id"], part)
         except InvalidTokenError as error:
-            raise self._refused(request, str(error)) from None
+            raise await self._refused(request, "", str(error)) from None
         account = self._accounts.get(owner)
         if account is None or account.token_version != version:
-            raise self._refused(request, "the link was revoked")
+            raise await self._refused(request, owner, "the link was revoked")
         return owner
 
     async def _mine(self, request: web.Request) -> tuple[str, MailboxMessage]:
@@ -227,14 +238,25 @@ class MailboxApi:
         owner = account.user.raw_id
         message = await self._store.message(owner, request.match_info["id"])
         if message is None:
-            raise self._refused(request, owner)
+            raise await self._refused(request, owner)
         return owner, message
 
-    def _refused(self, request: web.Request, who: str) -> RestError:
+    async def _refused(self, request: web.Request, who: str, why: str = "") -> RestError:
         """Return the same answer for what is not there and what is another's, and log who asked."""
         wanted = request.match_info["id"]
-        _audit.warning("refused: %s %.64r, from %s (%s)", request.method, wanted, request.remote, who)
+        _audit.warning("refused: %s %.64r, from %s (%s)", request.method, wanted, request.remote, why or who)
+        by = self._actor(request, who) if not why else ""
+        await self._trail.add(request, "refused", who, by=by, message=wanted[:64], detail=why)
         return not_found()
+
+    async def _log(
+        self, request: web.Request, action: AuditAction, owner: str, message_id: str, detail: str = ""
+    ) -> None:
+        by = self._actor(request, owner)
+        await self._trail.add(request, action, owner, by=by, message=message_id, detail=detail)
+
+    def _actor(self, request: web.Request, owner: str) -> str:
+        return owner if self._by is None else self._by(request)
 
 
 def sound_name(message_id: str, part: str) -> str:

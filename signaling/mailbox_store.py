@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from signaling.mailboxes import Envelope, Folder, MailboxSettings, Query
+from signaling.mailboxes import AuditAction, Envelope, Folder, MailboxSettings, Query, Utc
 
 RESERVED_SECONDS = 7200.0  # longer than any recording; then its place counts no more
 
@@ -30,6 +30,35 @@ class Box(Struct, frozen=True):
 
     settings: MailboxSettings = MailboxSettings()
     pin: str = ""
+
+
+class Audited(Struct, frozen=True):
+    """An entry of the audit trail, parties by raw id, "" where not known; the store numbers it."""
+
+    owner: str
+    at: Utc
+    action: AuditAction
+    by: str
+    address: str
+    message: str | None = None
+    detail: str = ""
+    number: int = 0
+
+
+class AuditStore(Protocol):
+    """The audit trail: entries are never changed."""
+
+    async def add_audit(self, entry: Audited) -> None:
+        """Append an entry."""
+        ...
+
+    async def audit(self, owner: str | None, limit: int, before: int | None) -> list[Audited]:
+        """Return the latest entries of an owner, or of all, newest first, before a number."""
+        ...
+
+    async def forget_audit(self, before: datetime) -> int:
+        """Delete the entries before a moment; return how many there were."""
+        ...
 
 
 class MailboxStore(Protocol):

@@ -13,6 +13,23 @@ GreetingKind = Literal["unavailable", "busy", "away", "temporary"]
 Answer = Literal["record", "greeting_only", "decline"]
 Language = Literal["en", "de"]
 
+AuditAction = Literal[
+    "heard",
+    "exported",
+    "linked",
+    "moved",
+    "deleted",
+    "purged",
+    "forwarded",
+    "greeting",
+    "settings",
+    "pin",
+    "opened",
+    "wrong-pin",
+    "refused",
+    "expired",
+]
+
 Utc = Annotated[datetime, Meta(tz=True)]
 Seconds = Annotated[float, Meta(ge=0, le=24 * 3600)]
 Peaks = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(max_length=4096)]
@@ -103,6 +120,37 @@ class Forward(Struct, frozen=True, forbid_unknown_fields=True):
 
     to: Identifier
     introduction: Seconds | None = None
+
+
+class AuditEntry(Struct, frozen=True):
+    """What was done with a mailbox, or refused; `by` is None for whoever had a link, or is not known.
+
+    `purged` is deleted for good, `opened` with the PIN, `expired` had its time. `number` pages (`before`).
+    """
+
+    number: int
+    at: Utc
+    action: AuditAction
+    mailbox: Party
+    by: Party | None
+    address: str
+    message: str | None = None
+    detail: str = ""
+
+
+class AuditListing(Struct, frozen=True):
+    """Entries, newest first; `next`, if there may be more, is the next `before`."""
+
+    entries: tuple[AuditEntry, ...]
+    next: int | None = None
+
+
+class AuditQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which entries: the latest `limit` before a number; `of` one user, for whoever has the access key."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+    before: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    of: Identifier | None = None
 
 
 def message_of(message_id: str, folder: Folder, envelope: Envelope) -> Message:

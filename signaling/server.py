@@ -12,6 +12,7 @@ from aiohttp import web
 
 from signaling.accounts import Accounts
 from signaling.agents import Agents
+from signaling.audit import AuditApi, Trail
 from signaling.certificates import authority
 from signaling.config import Config, check_keys, format_connection_string, hold, publish
 from signaling.connection import SESSION_ENDED
@@ -193,12 +194,14 @@ class HubServer:
         kept = (accounts, self._store, self._blobs)
         quota, changed = config.mailbox_quota, self._mailbox_changed
         links = Links(config.key)
-        visits = Visits(gate, accounts, self._store, self._core.hub.calls.all)
-        visited = MailboxApi(visits.account, *kept, links, quota, changed)
-        app.router.add_routes(MailboxApi(gate.user, *kept, links, quota, changed).routes())
+        trail = Trail(self._store)
+        visits = Visits(gate, accounts, self._store, self._core.hub.calls.all, trail)
+        visited = MailboxApi(visits.account, *kept, links, trail, quota, changed, visits.caller)
+        app.router.add_routes(MailboxApi(gate.user, *kept, links, trail, quota, changed).routes())
         app.router.add_routes([*visits.routes(), *visited.hearing(VISIT_PATH + "/mailbox")])
         app.router.add_routes(DepositApi(gate, *kept, quota, changed).routes())
-        app.router.add_routes(GreetingApi(gate, *kept).routes())
+        app.router.add_routes(GreetingApi(gate, *kept, trail).routes())
+        app.router.add_routes(AuditApi(gate, accounts, self._store).routes())
         app.router.add_routes(DirectoryApi(gate, self._core.hub).routes())
         app.router.add_routes(Invitations(gate, accounts, tokens, self.url).routes())
         app.router.add_routes(Page(ca).routes())

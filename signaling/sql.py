@@ -20,6 +20,7 @@ from alembic.config import Config
 from sqlalchemy.engine import Connection, Engine, Row
 
 from signaling import mailbox_sql
+from signaling.audit_sql import SqlAudit
 from signaling.call import LegEnd
 from signaling.mailbox_sql import SqlMailboxes
 from signaling.reasons import Reason
@@ -70,7 +71,7 @@ _legs = sa.Table(
 _migrating = threading.Lock()
 
 
-class SqlStore(SqlMailboxes):
+class SqlStore(SqlMailboxes, SqlAudit):
     """Keep everything in a database that SQLAlchemy knows."""
 
     def __init__(self, url: str) -> None:

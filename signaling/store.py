@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 from msgspec import Meta, Struct
 
 from signaling.call import LegEnd
-from signaling.mailbox_store import MailboxStore
+from signaling.mailbox_store import AuditStore, MailboxStore
 from signaling.mailboxes import Utc
 from signaling.parts import OutcomeKind
 from signaling.reasons import Reason
@@ -51,7 +51,7 @@ class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True):
     party: str | None = None
 
 
-class Store(MailboxStore, Protocol):
+class Store(MailboxStore, AuditStore, Protocol):
     """The hub's memory. Every method may raise the backend's own error."""
 
     async def resource(self) -> str:

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from signaling.accounts import Accounts
+from signaling.audit import Trail
 from signaling.call import Call
 from signaling.greetings import fits, hashed
 from signaling.limits import Lockout
@@ -38,11 +39,14 @@ class Visits:
     minutes; whether it was the number, the PIN or the lock is not told.
     """
 
-    def __init__(self, gate: Gate, accounts: Accounts, store: Store, calls: Mapping[str, Call]) -> None:
+    def __init__(
+        self, gate: Gate, accounts: Accounts, store: Store, calls: Mapping[str, Call], trail: Trail
+    ) -> None:
         self._gate = gate
         self._accounts = accounts
         self._store = store
         self._calls = calls
+        self._trail = trail
         self._opened: dict[str, str] = {}  # owners by the calls that gave their PIN
         self._lockout = Lockout(WRONG_PINS, LOCKED_SECONDS)
 
@@ -60,6 +64,10 @@ class Visits:
         if account is None:
             raise not_found()
         return account
+
+    def caller(self, request: web.Request) -> str:
+        """Return the raw id of who makes the call of a request; raises RestError 404 if there is none."""
+        return self._call(request).caller.party.raw_id
 
     async def settings(self, request: web.Request) -> web.Response:
         """Return what the owner has set."""
@@ -79,13 +87,15 @@ class Visits:
         if found is None or not (allowed and right and kept):
             locked = "" if allowed else ", locked for a while"
             _audit.warning("refused: a PIN for %s, from %s%s", tried[1], caller, locked)
+            pressed = f"of {found or given.number}{locked}"
+            await self._trail.add(request, "wrong-pin", found or "", by=caller, detail=pressed)
             raise RestError(403, "Refused", "number or PIN is not right")
         for key in tried:
             self._lockout.give_back(key)
         self._call(request)  # it may have ended meanwhile
+        await self._trail.add(request, "opened", found, by=caller, detail=f"by call {call.id}")
         self._opened = {each: owner for each, owner in self._opened.items() if each in self._calls}
         self._opened[call.id] = found
-        _audit.info("%s opened the mailbox of %s with its PIN", caller, found)
         return web.Response(status=204)
 
     def _call(self, request: web.Request) -> Call:

@@ -14,6 +14,7 @@ import msgspec
 
 from node.admin import create_token
 from node.commands import stdin
+from node.commands.audit import all_ as audit
 from node.commands.options import (
     DEFAULT_DATA,
     data_option,
@@ -112,7 +113,8 @@ def hub(
     run(lambda stop: _hub(stop, config, supervised))
 
 
-hub.add_command(rewrap)
+for command in (rewrap, audit):
+    hub.add_command(command)
 
 
 async def _hub(stop: asyncio.Event, config: Config, supervised: bool) -> int:

@@ -7,6 +7,7 @@ import click
 
 from node.admin import create_token
 from node.commands import stdin
+from node.commands.audit import mine as audit
 from node.commands.options import data_option, hub_access_key, storage_key_option
 from node.commands.process import OK, Commands, run
 from node.commands.voicemail_box import delete, export, forward, list_, mark, undelete
@@ -30,7 +31,7 @@ def voicemail() -> None:
     """
 
 
-for command in (list_, play, mark, delete, undelete, forward, export, greeting, settings):
+for command in (list_, play, mark, delete, undelete, forward, export, greeting, settings, audit):
     voicemail.add_command(command)
 
 

@@ -158,7 +158,7 @@ async def _export(access: Access, message_id: str, file: Path) -> int:
     message = await find(mailbox, message_id, deleted=True)
     with tempfile.TemporaryDirectory(prefix="callnode-") as folder:
         path = Path(folder) / "message.ogg"
-        await mailbox.audio(message.id, path)
+        await mailbox.export(message.id, path)
         try:
             await asyncio.to_thread(export_recording, path, file)
         except ValueError as error:

@@ -55,6 +55,11 @@ class Mailbox:
         """Write the sound of a message, or its introduction (Ogg Opus), to a file; raises OSError too."""
         await asyncio.to_thread(path.write_bytes, await self.sound(message_id, part))
 
+    async def export(self, message_id: str, path: Path) -> None:
+        """Write the sound of a message to a file, as `audio` does; the audit trail calls it exported."""
+        sound = await self._of(message_id, "GET", "/audio", params={"for": "export"})
+        await asyncio.to_thread(path.write_bytes, sound)
+
     async def sound(self, message_id: str, part: Part = "audio") -> bytes:
         """Return the sound of a message, or its introduction (Ogg Opus)."""
         return await self._of(message_id, "GET", f"/{part}")

@@ -1,0 +1,111 @@
+"""What was done with mailboxes: `callnode voicemail audit` for owners, `callnode hub audit` for all."""
+
+import base64
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from node.admin import request
+from node.commands.event import plain
+from node.commands.options import Access, data_option, hub_access_key, json_option, user_options
+from node.commands.process import OK, run
+from node.trust import trusted
+from signaling.auth import sign
+from signaling.certificates import authority
+from signaling.config import hub_url
+from signaling.mailboxes import AuditEntry, AuditListing
+from signaling.parts import Party
+
+_PAGE = 500
+_SHOWN_ID = 8
+
+Ask = Callable[[str], Awaitable[bytes]]
+
+last_option = click.option(
+    "--last",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many entries, the latest.",
+)
+
+
+@click.command("audit")
+@last_option
+@json_option
+@user_options
+def mine(access: Access, last: int, as_json: bool) -> None:
+    """Show who heard, exported, deleted, forwarded or changed what of your mailbox, and who was refused.
+
+    Newest first. Entries go after a year.
+    """
+
+    async def ask(query: str) -> bytes:
+        asked = f"{access.hub}/v1/mailbox-audit?{query}"
+        return await request("GET", asked, access.headers, ssl=access.trusted)
+
+    run(lambda _: _show(ask, {}, last, as_json))
+
+
+@click.command("audit")
+@click.option("--of", metavar="NAME", help="Of this user's mailbox alone.")
+@last_option
+@data_option
+@click.option("--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+@json_option
+def all_(of: str | None, last: int, data: Path, url: str | None, as_json: bool) -> None:
+    """Show who heard, exported, deleted, forwarded or changed what of all mailboxes, and who was refused.
+
+    Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL.
+    """
+    key = base64.b64decode(hub_access_key(data))
+
+    async def ask(query: str) -> bytes:
+        asked = f"{(url or hub_url(data)).rstrip('/')}/v1/audit?{query}"
+        headers = sign("GET", asked, b"", key)
+        return await request("GET", asked, headers, ssl=trusted(authority=authority(data)))
+
+    run(lambda _: _show(ask, {"of": of} if of else {}, last, as_json))
+
+
+async def _show(ask: Ask, query: dict[str, str], last: int, as_json: bool) -> int:
+    entries: list[AuditEntry] = []
+    while len(entries) < last:
+        query |= {"limit": str(min(_PAGE, last - len(entries)))}
+        page = msgspec.json.decode(await ask(urlencode(query)), type=AuditListing)
+        entries += page.entries
+        if page.next is None:
+            break
+        query["before"] = str(page.next)
+    if as_json:
+        click.echo(msgspec.json.encode(entries))
+        return OK
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for entry in entries:
+            click.echo("\t".join(_cells(entry)))
+        return OK
+    table = Table("when", "mailbox", "who", "did", "message", "from", box=None, header_style="bold")
+    for entry in entries:
+        style = "yellow" if entry.action in ("refused", "wrong-pin") else ""
+        table.add_row(*map(escape, _cells(entry)), style=style)
+    console.print(table)
+    return OK
+
+
+def _cells(entry: AuditEntry) -> tuple[str, ...]:
+    when = entry.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    did = f"{entry.action} {entry.detail}".strip()
+    message = (entry.message or "")[:_SHOWN_ID]
+    return when, _name(entry.mailbox), _name(entry.by) or "-", plain(did), plain(message), entry.address
+
+
+def _name(who: Party | None) -> str:
+    return "" if who is None else plain(who.name or who.display_name or who.raw_id)
