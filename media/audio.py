@@ -3,6 +3,7 @@
 A frame is 20 ms of mono sound: int16, 960 samples, 48 kHz.
 """
 
+import math
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -55,5 +56,6 @@ class PacketSink(Protocol):
 
 def level_dbfs(frame: Frame) -> float:
     """Return the RMS level in dBFS, -96.0 for silence."""
-    power = float(np.mean(np.square(frame, dtype=np.float32)))
-    return max(-96.0, 10.0 * float(np.log10(power / 32768.0**2 + 1e-12)))
+    sound = frame.astype(np.float32)
+    power = float(np.dot(sound, sound)) / len(sound)
+    return max(-96.0, 10.0 * math.log10(power / 32768.0**2 + 1e-12))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame
+from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Frame
 from media.dtmf import EventSender, parse_digits
 from media.opus import Encoder, Wishes
 from media.rate import Target
@@ -19,6 +19,7 @@ from media.tones import dtmf_tone
 _SLEW_SECONDS = 0.0005  # a frame, towards the common grid
 QUIET = 70  # audio level (-dBov) from which on a pause may be left out
 _SILENT_BYTES = 2  # a packet of no more says that a pause has begun
+_REPEAT_FRAMES = 20  # 400 ms, after which a pause is said again (RFC 7587 section 3.1.3)
 
 # Payload type (none is that of Opus), RTP timestamp, payload, marker, audio level as RFC 6464 packs it.
 Send: TypeAlias = Callable[[int | None, int, bytes, bool, int], None]
@@ -45,6 +46,7 @@ class Sender:
         self._timestamp = random.getrandbits(32)
         self._dtx = False
         self._pausing = False
+        self._unsaid = 0  # frames of the pause since it was said
         self._marker = True  # the next packet is the first of a talk spurt, RFC 3551 §4.1
         self._wishes = Wishes()
         self._event_type = 0
@@ -134,16 +136,23 @@ class Sender:
             frame = np.zeros(FRAME_SAMPLES, np.int16)
             tone, self._keypad = self._keypad[:FRAME_SAMPLES], self._keypad[FRAME_SAMPLES:]
             frame[: len(tone)] = tone
+        if frame is SILENCE and self._pausing and self._unsaid < _REPEAT_FRAMES:
+            self._unsaid += 1  # encoding it is most of what a call costs that says nothing
+            self._marker = True
+            self._timestamp += FRAME_SAMPLES
+            return
         level = audio_level(frame)
         self._allow_dtx(self._wishes.dtx and level & SILENT >= QUIET)
         payload = self._encoder.encode(frame)
         # As in libwebrtc: the packet that begins a pause is sent, those that repeat it are not.
         silent = len(payload) <= _SILENT_BYTES
-        if silent and self._pausing:
+        if silent and self._pausing and self._unsaid < _REPEAT_FRAMES:
             self._marker = True
+            self._unsaid += 1
         else:
             self._send(None, self._timestamp, payload, self._marker, level)
             self._marker = False
+            self._unsaid = 0
         self._pausing = silent
         self._timestamp += FRAME_SAMPLES
 

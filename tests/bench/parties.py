@@ -215,13 +215,12 @@ class Stock(Party):
     def _open(self, call_id: str) -> RTCPeerConnection:
         call = self.calls[call_id] = Call()
         connection = self._connections[call_id] = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-
-        def hear(track: MediaStreamTrack) -> None:
-            self._listening[call_id] = asyncio.create_task(_listen(track, call.ear))
-
-        connection.on("track", hear)
+        connection.on("track", lambda track: self._heard(call_id, track))
         connection.addTrack(_Track(call.mouth))
         return connection
+
+    def _heard(self, call_id: str, track: MediaStreamTrack) -> None:
+        self._listening[call_id] = asyncio.create_task(_listen(track, self.calls[call_id].ear))
 
 
 class _Track(AudioStreamTrack):

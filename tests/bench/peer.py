@@ -21,8 +21,15 @@ import numpy as np
 
 from tests.bench.network import Fates, impaired
 from tests.bench.parties import Callnode, Party, Stock, lateness
+from tests.bench.recorders import Caller, StockRecorder, Voicemail
 
-KINDS: dict[str, type[Party]] = {"callnode": Callnode, "stock": Stock}
+KINDS: dict[str, type[Party]] = {
+    "callnode": Callnode,
+    "stock": Stock,
+    "caller": Caller,
+    "voicemail": Voicemail,
+    "stock-recorder": StockRecorder,
+}
 LINE_BYTES = 1 << 22
 
 
@@ -84,6 +91,11 @@ class Commands:
         """Return the processor time so far, and how late frames were since `record`."""
         return {"cpu": time.process_time(), "at": time.monotonic(), **self._late()}
 
+    async def recorded(self) -> dict[str, object]:
+        """End all recordings; return what is in them."""
+        assert isinstance(self._party, Voicemail | StockRecorder)
+        return dict(await self._party.recorded())
+
     def pin(self, core: int) -> dict[str, object]:
         """Run on one core alone."""
         for thread in Path("/proc/self/task").iterdir():
@@ -93,7 +105,7 @@ class Commands:
     def profile(self, path: str | None) -> dict[str, object]:
         """Begin to profile, or end it and write what took longest."""
         if path is None:
-            self._profile = cProfile.Profile()
+            self._profile = cProfile.Profile(time.thread_time)
             self._profile.enable()
         elif self._profile is not None:
             self._profile.disable()

@@ -1,160 +1,94 @@
-"""Recording beside re-encoding and aiortc's MediaRecorder: processor time of one recording while N run.
+"""What one voicemail process carries: processor time of a recording while 1 to 100 run, beside MediaRecorder.
 
-All write Ogg Opus of the same calls, in real time, from one loop: ours the packets as they arrive; FileSink
-and MediaRecorder the decoded frames, whose decoding is not counted. `python -m tests.bench.recorder_bench`
-prints the rows as JSON; it takes some 120 s.
+Every recording is a real call from another process: ICE, DTLS, SRTP, jitter buffer, decoder, the level of
+each frame for the script, and the recorder. The recording process runs on one core, the callers, who say
+packets encoded before, on the others. A frame is late that comes over 10 ms after its time; lost is what
+callers have said and the files have not.
 """
 
 import asyncio
-import json
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from fractions import Fraction
-from pathlib import Path
-from typing import Any, Protocol
+import os
 
-import av
-from aiortc.contrib.media import MediaRecorder
-from aiortc.mediastreams import MediaStreamTrack
+from msgspec import Struct
 
-from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame
-from media.opus import Encoder
-from media.recorder import OggRecorder
-from media.sink import FileSink
-from media.speech import speech
+from tests.bench import plots
+from tests.bench.processes import Peer, peer
+from tests.bench.report import FOLDER, Row, console, row, steps
 
 COUNTS = (1, 10, 50, 100)
-SECONDS = 6.0
-
-Row = dict[str, Any]
-
-
-class Recording(Protocol):
-    """One recording of any kind."""
-
-    async def open(self) -> None: ...
-
-    def take(self, number: int, frame: Frame, packet: bytes) -> None: ...
-
-    async def close(self) -> None: ...
+KINDS = ("voicemail", "stock-recorder")
+SETTLING = 2.0
 
 
-class _Packets:
-    def __init__(self, path: Path) -> None:
-        self._recorder = OggRecorder(path)
+class Recorded(Struct, frozen=True):
+    """What some recordings at once cost, and what became of them."""
 
-    async def open(self) -> None:
-        pass
-
-    def take(self, number: int, frame: Frame, packet: bytes) -> None:
-        self._recorder.packet(1, number & 0xFFFF, number * FRAME_SAMPLES, packet)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._recorder.close)
+    cpu: float  # s of a second of one recording
+    core: float  # share of the core that is used
+    late: float  # share of the frames
+    lost: float  # share of the sound
 
 
-class _Frames:
-    def __init__(self, path: Path) -> None:
-        self._sink = FileSink(path)
-
-    async def open(self) -> None:
-        pass
-
-    def take(self, number: int, frame: Frame, packet: bytes) -> None:
-        self._sink.write(frame)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._sink.close)
-
-
-class _Track(MediaStreamTrack):
-    kind = "audio"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.frames: asyncio.Queue[av.AudioFrame] = asyncio.Queue()
-
-    async def recv(self) -> av.AudioFrame:
-        return await self.frames.get()
-
-
-class _MediaRecorder:
-    def __init__(self, path: Path) -> None:
-        self._recorder = MediaRecorder(str(path))
-        self._track = _Track()
-        self._recorder.addTrack(self._track)
-
-    async def open(self) -> None:
-        await self._recorder.start()
-
-    def take(self, number: int, frame: Frame, packet: bytes) -> None:
-        # aiortc's decoder gives stereo
-        decoded = av.AudioFrame.from_ndarray(frame.repeat(2).reshape(1, -1), format="s16", layout="stereo")
-        decoded.sample_rate = SAMPLE_RATE
-        decoded.pts = number * FRAME_SAMPLES
-        decoded.time_base = Fraction(1, SAMPLE_RATE)
-        self._track.frames.put_nowait(decoded)
-
-    async def close(self) -> None:
-        await self._recorder.stop()
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
-async def cpu_ms(kind: Callable[[Path], Recording] | None, count: int) -> float:
-    """Return milliseconds of processor time per second of one recording; of the clock alone for None."""
-    said = speech("alice")
-    frames = said[: len(said) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    with closing(Encoder()) as encoder:
-        packets = [encoder.encode(frame) for frame in frames]
-    loop = asyncio.get_running_loop()
-    with ExitStack() as stack:
-        folder = stack.enter_context(_folder())
-        recordings = [kind(folder / f"{number}.ogg") for number in range(count)] if kind else []
-        for recording in recordings:
-            await recording.open()
-        used, start = time.process_time(), loop.time()
-        total = round(SECONDS / FRAME_SECONDS)
-        for number in range(total):
-            await asyncio.sleep(max(0.0, start + number * FRAME_SECONDS - loop.time()))
-            at = number % len(packets)
-            for recording in recordings:
-                recording.take(number, frames[at], packets[at])
-        for recording in recordings:
-            await recording.close()
-        used = time.process_time() - used
-    return used * 1000 / SECONDS / count
-
-
-async def rows() -> list[Row]:
+async def rows(counts: tuple[int, ...] = COUNTS, seconds: float = 8.0) -> list[Row]:
     """Measure each kind with each number of recordings, by turns."""
-    result = []
-    for kind in KINDS:
-        await cpu_ms(kind, 1)  # the first of a kind also loads what it needs
-    for count in COUNTS:
-        idle = await cpu_ms(None, count)
-        ours, before, stock = [max(0.0, await cpu_ms(kind, count) - idle) for kind in KINDS]
-        for name, baseline in (("re-encoding", before), ("aiortc MediaRecorder", stock)):
-            result.append(
-                {
-                    "name": f"recorder: CPU per recorded second, {count} at once, beside {name}",
-                    "value": round(ours, 3),
-                    "unit": "ms",
-                    "baseline": round(baseline, 3),
-                    "ratio": round(ours / baseline, 3),
-                    "higher_is_better": False,
-                }
-            )
-    return result
+    found: dict[str, dict[int, Recorded]] = {kind: {} for kind in KINDS}
+    with steps("recorder", len(counts) * len(KINDS)) as step:
+        for count in counts:
+            for kind in KINDS:
+                step(f"{count} at once, {kind}")
+                try:
+                    found[kind][count] = await _measure(kind, count, seconds)
+                except (TimeoutError, RuntimeError) as error:
+                    console.print(f"[yellow]{kind}: {count} at once cannot be recorded: {error}")
+    FOLDER.mkdir(exist_ok=True)
+    curves = {
+        name: [(count, one.core * 100) for count, one in found[kind].items()]
+        for name, kind in zip(("callnode", "stock"), KINDS, strict=True)
+    }
+    plots.lines(FOLDER / "recorder.png", "One recording process", curves, ("recordings", "% of one core"))
+    return [_row(count, *(found[kind].get(count) for kind in KINDS)) for count in counts]
 
 
-KINDS: tuple[Callable[[Path], Recording], ...] = (_Packets, _Frames, _MediaRecorder)
+def _row(count: int, ours: Recorded | None, stock: Recorded | None) -> Row:
+    return row(
+        f"CPU per second of a recording, {count} at once",
+        ours.cpu * 1000 if ours else float("nan"),
+        stock.cpu * 1000 if stock else float("nan"),
+        "ms",
+        core=ours and round(ours.core, 3),
+        late=ours and round(ours.late, 4),
+        lost=ours and round(ours.lost, 4),
+        stock_core=stock and round(stock.core, 3),
+        stock_late=stock and round(stock.late, 4),
+        stock_lost=stock and round(stock.lost, 4),
+    )
 
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(rows()), indent=2))
+
+async def _measure(kind: str, count: int, seconds: float) -> Recorded:
+    async with peer(kind) as recorder, peer("caller") as one, peer("caller") as two:
+        if hasattr(os, "sched_setaffinity"):
+            await recorder.ask("pin", core=0)
+            for caller in (one, two):
+                await caller.ask("pin", core=(os.cpu_count() or 1) - 1)
+        for number in range(count):
+            await _call((one, two)[number % 2], recorder, f"call{number}")
+        await asyncio.sleep(SETTLING)
+        await recorder.ask("record", keep=False)
+        before = await recorder.ask("usage")
+        await asyncio.sleep(seconds)
+        after = await recorder.ask("usage")
+        lasted = after["at"] - before["at"]
+        said = sum([(await caller.ask("usage"))["mouth"]["frames"] for caller in (one, two)])
+        kept = (await recorder.ask("recorded"))["packets"]
+    used = (after["cpu"] - before["cpu"]) / lasted
+    wanted = count * lasted / 0.02
+    frames = after["ear"]
+    late = (frames["late"] + max(0.0, 0.995 * wanted - frames["frames"])) / wanted
+    return Recorded(used / count, used, late, max(0.0, 1 - kept / said))
+
+
+async def _call(caller: Peer, recorder: Peer, call: str) -> None:
+    offer = await caller.ask("offer", call=call)
+    answer = await recorder.ask("answer", call=call, sdp=offer["sdp"])
+    await caller.ask("apply", call=call, sdp=answer["sdp"])
+    await recorder.ask("heard", call=call)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from media.measure import correlation
+from media.recorder import repair
 from media.source import load
 from node import CallState, Features, TransferState
 from node.voicemail import Limits, Mailbox, Message
@@ -15,6 +16,8 @@ from tests.browser.test_transfers import meet, transferred
 from tests.e2e.people import SENTENCES, People, eventually, until
 from tests.e2e.test_transfers import final
 from tests.e2e.test_voicemail import box_of, filed, voicemail
+from tests.shell.recording import record
+from tests.shell.test_mailbox import put
 
 pytestmark = pytest.mark.browser
 
@@ -67,6 +70,36 @@ async def test_the_browser_is_transferred_to_voicemail(join: Join, people: Peopl
         [message] = await filed(box)
         assert (message.caller.name, message.transferor and message.transferor.name) == ("bob", "alice")
         await assert_says(box, message, "bob", tmp_path)
+
+
+async def test_what_a_crash_has_cut_off_is_played_by_the_browser(
+    chromium: Browser, people: People, tmp_path: Path
+) -> None:
+    owner, token = await people.client.token("alice")
+    _, service = await people.client.token("voicemail", voicemail=True)
+    record(tmp_path / "part", SENTENCES["bob"]).close()
+    whole = (tmp_path / "part").read_bytes()
+    page = await chromium.new_page()
+    await page.goto(people.client.hub.url + "/health")
+    for number, share in enumerate((0.31, 0.52, 0.93)):
+        part, final = tmp_path / f"{number}.part", tmp_path / f"{number}.ogg"
+        part.write_bytes(whole[: int(len(whole) * share)])
+        seconds = repair(part, final)
+        assert seconds is not None
+        await put(people.client, service, owner, f"m{number}", sound=final.read_bytes())
+        box = Mailbox(people.client.hub.url, token)
+        url = people.client.hub.url + (await box.link(f"m{number}")).audio
+        played = await page.evaluate(
+            """(url) => new Promise((done, failed) => {
+              const audio = new Audio(url);
+              audio.playbackRate = 4;
+              audio.onended = () => done([audio.duration, audio.currentTime]);
+              audio.onerror = () => failed(audio.error.message);
+              audio.play();
+            })""",
+            url,
+        )
+        assert all(abs(each - seconds) < 0.05 for each in played), (played, seconds)
 
 
 async def test_a_message_is_played_and_seeked_in_the_page(

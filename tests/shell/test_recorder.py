@@ -1,9 +1,7 @@
 import random
-import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +15,6 @@ from media.speech import beep, speech
 from tests.shell.recording import Feed, encoded, record
 
 pytestmark = pytest.mark.shell
-
-# Records at the pace of a call, without each n-th packet, and says what is in the file.
-CHILD = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from media.recorder import OggRecorder
-from media.speech import speech
-from tests.shell.recording import encoded
-packets = encoded(speech("alice"))
-recorder = OggRecorder(Path(sys.argv[1]), tags={"title": "cut off"})
-loss = int(sys.argv[2])
-start = time.monotonic()
-for count in range(3000):
-    time.sleep(max(0.0, start + count * 0.02 - time.monotonic()))
-    if loss == 0 or count % loss < loss - 1:
-        recorder.packet(1, count, count * 960, packets[count % len(packets)])
-    print(recorder.duration, flush=True)
-"""
 
 # Records into a file that may not grow beyond 40 kB.
 FULL = """
@@ -136,20 +115,6 @@ def test_nothing_recorded_is_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["m.part.bad"]
 
 
-def test_a_killed_recorder_leaves_what_it_wrote(tmp_path: Path) -> None:
-    chance = random.Random(7)
-    with ExitStack() as stack:
-        children = []
-        for turn in range(6):
-            command = [sys.executable, "-c", CHILD, str(tmp_path / f"{turn}.part"), str(turn % 2 * 20)]
-            child = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
-            stack.callback(child.kill)
-            children.append(child)
-        for turn, child in enumerate(children):
-            assert_playable_when_killed(child, chance.uniform(0.5, 4.0), tmp_path / f"{turn}.part")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{turn}.ogg" for turn in range(6)]
-
-
 def test_less_than_a_second_is_not_in_the_file_yet(tmp_path: Path) -> None:
     chance = random.Random(3)
     feed, packets = Feed(tmp_path / "m.part"), encoded(np.resize(speech("carol"), 30 * SAMPLE_RATE))
@@ -169,25 +134,6 @@ def test_less_than_a_second_is_not_in_the_file_yet(tmp_path: Path) -> None:
             if written:
                 assert profile(part).duration >= written - 0.01  # the encoder looks ahead 6.5 ms
     feed.recorder.close()
-
-
-def assert_playable_when_killed(child: subprocess.Popen[bytes], seconds: float, part: Path) -> None:
-    """Kill a child after it has written so many seconds."""
-    assert child.stdout is not None
-    written = 0.0
-    while written < seconds:
-        written = float(child.stdout.readline())
-    child.send_signal(signal.SIGKILL)
-    if rest := child.stdout.read().split():
-        written = float(rest[-1])
-    playable = len(load(part)) / SAMPLE_RATE
-    final = part.with_suffix(".ogg")
-    duration = repair(part, final)
-    assert duration is not None and not part.exists()
-    assert duration >= written - 0.01
-    assert playable == duration == len(load(final)) / SAMPLE_RATE
-    assert measure.correlation(load(final), speech("alice")) > 0.8
-    assert decode(final).tags["title"] == "cut off"
 
 
 def test_a_part_cut_anywhere_is_repaired_or_put_aside(tmp_path: Path) -> None:
