@@ -57,6 +57,7 @@ from signaling.tokens import InvalidTokenError
 HELLO_SECONDS = 5.0
 MESSAGES_PER_SECOND = 50.0
 MESSAGES_AT_ONCE = 200.0
+SERVICE_FACTOR = 20.0  # so much more for a voicemail service, which has the calls of many
 CONNECTIONS_PER_USER = 20
 CONNECTIONS_PER_ADDRESS = 200
 BAD_FRAMES_IN_A_ROW = 20
@@ -90,6 +91,7 @@ class Agents:
         self._origins = origins
         self._addresses = Quota(CONNECTIONS_PER_ADDRESS)
         self._messages = Buckets(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
+        self._services = Buckets(MESSAGES_PER_SECOND * SERVICE_FACTOR, MESSAGES_AT_ONCE * SERVICE_FACTOR)
         self._connections: set[Connection] = set()
         self._closed = False
 
@@ -188,7 +190,8 @@ class Agents:
         while (frame := await connection.receive()) is not None:
             if connection.closing or session.connection is not connection:
                 return
-            if not self._messages.take(session.grant.raw_id, clock()):
+            buckets = self._services if "voicemail" in session.grant.rights else self._messages
+            if not buckets.take(session.grant.raw_id, clock()):
                 _refuse(connection, "Too many messages; send fewer, then resume.", TOO_MANY)
                 return
             try:

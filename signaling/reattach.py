@@ -21,6 +21,7 @@ from signaling.settings import User
 
 ATTACH_SECONDS = 30.0
 MAX_CLAIMS = 32
+MAX_SERVICE_CLAIMS = 1000
 
 
 class Claim(Struct, frozen=True):
@@ -73,11 +74,12 @@ class Reattachments:
         """Take what one end says; the call is up again once the other end has said the same."""
         party = self._presence.party(session)
         speaks_for_others = "voicemail" in self._presence.sessions[session].rights
+        most = MAX_SERVICE_CLAIMS if speaks_for_others else MAX_CLAIMS
         mine = Claim(session, party, says, now - says.seconds, now + ATTACH_SECONDS)
         call = self._calls.all.get(says.call_id)
         if call is not None:
             self._move(call, mine)
-        elif (says.mailbox and not speaks_for_others) or self._count(session) >= MAX_CLAIMS:
+        elif (says.mailbox and not speaks_for_others) or self._count(session) >= most:
             self._end(mine, UNKNOWN_CALL)
         elif other := next((c for c in self._claims.get(says.call_id, ()) if c.matches(mine)), None):
             self._drop(other)

@@ -104,6 +104,12 @@ def test_claims_have_a_limit(board: Board) -> None:
     assert told == [("ann", CallEnded("more", UNKNOWN_CALL))]
 
 
+def test_a_voicemail_service_has_more_calls_than_a_person(board: Board) -> None:
+    board.voicemail()
+    for at in range(4 * MAX_CLAIMS):
+        assert board.say("vm", CallAttach(f"c{at}", BOB, caller=False, mailbox=ANN)) == []
+
+
 @pytest.mark.parametrize("who", ["ann", "bob"])
 def test_a_lost_session_gives_its_leg_to_the_new_one(board: Board, who: str) -> None:
     board.say("ann", BY_ANN)
