@@ -14,7 +14,15 @@ from typing import Any
 
 import click
 
-from tests.bench import call_bench, cpu_bench, fuzz_bench, latency_bench, quality_bench, setup_bench
+from tests.bench import (
+    call_bench,
+    cpu_bench,
+    fuzz_bench,
+    latency_bench,
+    quality_bench,
+    recorder_bench,
+    setup_bench,
+)
 from tests.bench.report import FOLDER, Row, console, show, write
 
 RESULT = FOLDER / "bench.json"
@@ -43,7 +51,7 @@ def run(name: str, rows: Coroutine[Any, Any, list[Row]]) -> None:
 def main(context: click.Context) -> None:
     """Measure everything, or one thing by name."""
     if context.invoked_subcommand is None:
-        for command in (setup, latency, quality, cpu, call):
+        for command in (setup, latency, quality, cpu, call, recorder):
             context.invoke(command)
         context.invoke(fuzz, packets=100_000)
         console.print(f"figures in {RESULT}, pictures beside it")
@@ -86,6 +94,14 @@ def cpu(rounds: int, seconds: float, capacity: bool) -> None:
 def call() -> None:
     """Answer to sound, and silence in a transfer, through the hub."""
     run("call", call_bench.rows())
+
+
+@main.command()
+@click.option("--counts", default="1,10,50,100", show_default=True, help="recordings at once")
+@click.option("--seconds", default=8.0, show_default=True, help="of each measurement")
+def recorder(counts: str, seconds: float) -> None:
+    """What one process carries that records, beside MediaRecorder."""
+    run("recorder", recorder_bench.rows(tuple(map(int, counts.split(","))), seconds))
 
 
 @main.command()

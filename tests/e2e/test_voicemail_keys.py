@@ -160,18 +160,31 @@ async def test_callers_are_declined(people: People, tmp_path: Path) -> None:
         assert caller.call.call_end_reason == DECLINED
 
 
-async def test_a_full_mailbox_is_told(people: People, tmp_path: Path) -> None:
+async def test_of_two_who_want_the_last_place_one_is_told_that_the_mailbox_is_full(
+    people: People, tmp_path: Path
+) -> None:
     async with voicemail(people, tmp_path, Limits(greeting=LONG)):
-        bob, box = await people.join("bob"), await box_of(people, "alice")
+        persons, box = [await people.join(name) for name in ("bob", "carol")], await box_of(people, "alice")
         owner, _ = await people.client.token("alice")
         _, service = await people.client.token("voicemail", voicemail=True)
-        for place in range(100):
+        for place in range(99):
             await people.client.call("POST", f"/v1/mailboxes/{owner}/messages/r{place}", service)
-        caller = Listener(bob, "alice")
-        await caller.hears_prompt("mailbox-full")
-        await until(caller.call, CallState.DISCONNECTED)
-        assert not caller.prompts.beeping.is_set()
-    assert await box.list() == []
+        callers = {person.name: Listener(person, "alice") for person in persons}
+        told = {
+            asyncio.create_task(each.hears_prompt("mailbox-full")): name for name, each in callers.items()
+        }
+        done, others = await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+        [refused], [taken] = ([told[task] for task in tasks] for tasks in (done, others))
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await until(callers[refused].call, CallState.DISCONNECTED)
+        assert not callers[refused].prompts.beeping.is_set()
+        await callers[taken].press("1")
+        await callers[taken].say(SHORT)
+        await callers[taken].call.hang_up()
+        [message] = await filed(box)
+        assert message.caller.name == taken
 
 
 async def test_a_place_is_given_up_where_nothing_was_said(people: People, tmp_path: Path) -> None:
