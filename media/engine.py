@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from media.audio import Sink, Source
 from media.ends import Ends
+from media.leg import Leg
 from media.orders import (
     AddCandidate,
     AnswerReady,
@@ -26,6 +27,7 @@ from media.orders import (
     Closed,
     DtmfReceived,
     Failed,
+    GoOver,
     Happening,
     MakeAnswer,
     MakeOffer,
@@ -35,6 +37,7 @@ from media.orders import (
     Order,
     PathBack,
     PathLost,
+    PathReady,
     RemoteSpeaking,
     Renew,
     ReofferAnswered,
@@ -49,8 +52,8 @@ from media.stats import Stats
 
 _log = logging.getLogger("callnode.media")
 
+LINGER_SECONDS = 1.0  # that a path goes on after another one has taken its place
 ORDER_SECONDS = 5.0  # that an order may take; none needs a second
-_MAX_EARLY_CANDIDATES = 64
 _REMEMBERED_CALLS = 256  # closed ones, whose late orders are ignored
 
 
@@ -87,7 +90,7 @@ class Engine:
         self._hold_audio = hold_audio
         self._ice_transport_policy = RTCIceTransportPolicy(ice_transport_policy)
         self.set_ice_servers(ice_servers)
-        self._legs: dict[str, _Leg] = {}
+        self._legs: dict[str, Leg] = {}
         self._closed: deque[str] = deque(maxlen=_REMEMBERED_CALLS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
@@ -117,6 +120,8 @@ class Engine:
                     self._take_over(leg)
             case Close(call_id):
                 del self._legs[call_id]
+                if leg.linger is not None:
+                    leg.linger.cancel()
                 self._closed.append(call_id)
                 self._finish(leg)
                 self._detach(leg)
@@ -172,11 +177,11 @@ class Engine:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _leg(self, call_id: str) -> "_Leg | None":
+    def _leg(self, call_id: str) -> Leg | None:
         if call_id not in self._legs:
             if self._ended or call_id in self._closed:
                 return None
-            self._legs[call_id] = _Leg(call_id, self._ends(call_id))
+            self._legs[call_id] = Leg(call_id, self._ends(call_id))
         return self._legs[call_id]
 
     def _ends(self, call_id: str) -> Ends:
@@ -186,7 +191,7 @@ class Engine:
             lambda on: self._tell(SpeakingWhileMuted(call_id, on)),
         )
 
-    def _enqueue(self, leg: "_Leg", order: Order) -> None:
+    def _enqueue(self, leg: Leg, order: Order) -> None:
         leg.orders.append(order)
         if not leg.working:
             leg.working = True
@@ -197,7 +202,7 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, leg: "_Leg") -> None:
+    async def _work(self, leg: Leg) -> None:
         while leg.orders:
             order = leg.orders.popleft()
             try:
@@ -210,13 +215,16 @@ class Engine:
                     self._tell(Failed(leg.call_id, what))
         leg.working = False
 
-    async def _carry_out(self, leg: "_Leg", order: Order) -> None:
+    async def _carry_out(self, leg: Leg, order: Order) -> None:
         match order:
             case MakeOffer(call_id):
                 self._tell(OfferReady(call_id, await self._open(leg).offer()))
             case MakeAnswer(call_id, sdp):
                 self._tell(AnswerReady(call_id, await self._open(leg).answer(sdp)))
                 await leg.add_early_candidates()
+            case GoOver():
+                leg.may_go_over = leg.next is not None
+                self._go_over(leg)
             case ApplyAnswer(call_id) if leg.newest.closed:
                 self._tell(PathLost(call_id))  # the other end closed this path before its answer came
             case ApplyAnswer(call_id, sdp):
@@ -225,7 +233,8 @@ class Engine:
                 if reoffer is not None:
                     self._tell(ReofferReady(call_id, reoffer))
             case AnswerReoffer(call_id, sdp):
-                peer = leg.newest if leg.newest.describes(sdp) else await self._renew(leg)
+                known = (path for path in (leg.next, leg.peer) if path is not None and path.describes(sdp))
+                peer = next(known, None) or await self._renew(leg)
                 self._tell(ReofferAnswered(call_id, await peer.answer(sdp)))
                 await leg.add_early_candidates()
             case Renew():
@@ -238,59 +247,80 @@ class Engine:
                 leg.opened.press(digits)
             case Close(call_id):
                 try:
-                    for path in filter(None, (leg.next, leg.peer)):
+                    for path in filter(None, (leg.next, leg.before, leg.peer)):
                         await path.close()
                 finally:
                     self._tell(Closed(call_id))
             case Mute() | TakeOver():
                 pass  # done when they came
 
-    def _open(self, leg: "_Leg") -> Peer:
+    def _open(self, leg: Leg) -> Peer:
         if leg.peer is not None:
             raise ValueError("the call has a peer connection already")
-        leg.peer = self._peer(leg, leg.ends)
+        leg.peer = self._peer(leg)
         return leg.peer
 
-    async def _renew(self, leg: "_Leg", direction: str = "sendrecv") -> Peer:
+    async def _renew(self, leg: Leg, direction: str = "sendrecv") -> Peer:
         """Open another peer connection, which is to take the place of the one that is."""
         if leg.opened and leg.next is not None:
             await leg.next.close()
-        waiting = Ends()
-        waiting.waiting = True
-        leg.next = self._peer(leg, waiting, direction)
+        leg.may_go_over = False
+        leg.next = self._peer(leg, direction, deaf=True)
         return leg.next
 
-    async def _offer_anew(self, leg: "_Leg") -> None:
+    async def _offer_anew(self, leg: Leg) -> None:
         peer = await self._renew(leg, _DIRECTIONS[leg.ends.local_hold, leg.ends.remote_hold])
         self._tell(ReofferReady(leg.call_id, await peer.offer()))
 
-    def _peer(self, leg: "_Leg", ends: Ends, direction: str = "sendrecv") -> Peer:
+    def _peer(self, leg: Leg, direction: str = "sendrecv", *, deaf: bool = False) -> Peer:
         peer = Peer(
-            ends,
+            leg.ends,
+            leg.said.reader(),
             self._ice,
-            audio_up=lambda: self._audio_up(leg),
+            audio_up=lambda: self._audio_up(leg, peer),
             lost=lambda: self._lost(leg, peer),
             pressed=lambda event: self._tell(DtmfReceived(leg.call_id, event.digit, event.duration)),
             silent=lambda on: self._silent(leg, peer, on),
-            connected=lambda: self._connected(leg, peer),
+            connected=lambda: self._go_over(leg),
             direction=direction,
+            deaf=deaf,
         )
         return peer
 
-    def _silent(self, leg: "_Leg", peer: Peer, on: bool) -> None:
-        if peer is leg.peer:
+    def _silent(self, leg: Leg, peer: Peer, on: bool) -> None:
+        if peer is leg.peer and not self._go_over(leg):
             self._tell(PathLost(leg.call_id) if on else PathBack(leg.call_id))
 
-    def _lost(self, leg: "_Leg", peer: Peer) -> None:
-        if peer is leg.peer:
+    def _lost(self, leg: Leg, peer: Peer) -> None:
+        if peer is leg.next:
+            leg.next = None
+            self._own(self._close_peer(peer), f"path of {leg.call_id}")
+        elif peer is leg.peer and not self._go_over(leg):
             self._tell(MediaLost(leg.call_id))
 
-    def _connected(self, leg: "_Leg", peer: Peer) -> None:
-        if peer is leg.next and leg.peer is not None:
-            before, leg.peer, leg.next = leg.peer, peer, None
-            peer.take_place_of(before)
+    def _go_over(self, leg: Leg) -> bool:
+        """Let the new path take the place of the one before if it can and may; tell whether it did."""
+        peer, before = leg.next, leg.peer
+        if peer is None or before is None or not peer.connected:
+            return False
+        lost = before.closed or before.silent or leg.ends.held
+        if not lost and not leg.may_go_over:
+            return False
+        leg.peer, leg.next = peer, None
+        peer.take_place_of(before)
+        if leg.linger is not None:
+            leg.linger.cancel()
+            self._let_go(leg)
+        leg.before = before
+        # Still says what this end says: the other one may not have gone over yet.
+        leg.linger = asyncio.get_running_loop().call_later(0 if lost else LINGER_SECONDS, self._let_go, leg)
+        self._tell(PathBack(leg.call_id))
+        return True
+
+    def _let_go(self, leg: Leg) -> None:
+        before, leg.before, leg.linger = leg.before, None, None
+        if before is not None:
             self._own(self._close_peer(before), f"path of {leg.call_id}")
-            self._tell(PathBack(leg.call_id))
 
     async def _close_peer(self, peer: Peer) -> None:
         try:
@@ -299,8 +329,9 @@ class Engine:
         except Exception as error:
             _log.warning("a path did not close: %s: %s", type(error).__name__, error)
 
-    async def _hold(self, leg: "_Leg", order: SetHold) -> None:
+    async def _hold(self, leg: Leg, order: SetHold) -> None:
         leg.ends.local_hold, leg.ends.remote_hold = order.local, order.remote
+        self._go_over(leg)
         if order.offerer and leg.newest.closed:
             await self._offer_anew(leg)
         elif order.offerer:
@@ -309,29 +340,31 @@ class Engine:
             if reoffer is not None:
                 self._tell(ReofferReady(leg.call_id, reoffer))
 
-    def _audio_up(self, leg: "_Leg") -> None:
-        if leg.audio_up:
+    def _audio_up(self, leg: Leg, peer: Peer) -> None:
+        if peer is leg.next:
+            self._tell(PathReady(leg.call_id))
+        if leg.audio_up or peer is not leg.peer:
             return
         leg.audio_up = True
         if leg.takes_over is not None:
             self._take_over(leg)
         self._tell(AudioUp(leg.call_id))
 
-    def _take_over(self, leg: "_Leg") -> None:
+    def _take_over(self, leg: Leg) -> None:
         old = self._legs.get(leg.takes_over or "")
         if old is not None:
             old.ends.move_to(leg.ends)
         leg.took_over, leg.takes_over = leg.takes_over, None
         leg.ends.waiting = False
 
-    def _finish(self, leg: "_Leg") -> None:
+    def _finish(self, leg: Leg) -> None:
         try:
             if leg.peer is not None:
                 leg.peer.finish()
         except Exception:
             _log.exception("the last sound of a call is lost, call %s", leg.call_id)
 
-    def _detach(self, leg: "_Leg") -> None:
+    def _detach(self, leg: Leg) -> None:
         """Part a call from its source and sink at once: back to where they came from, or on, or closed."""
         heir = self._legs.get(leg.took_over or "")
         if heir is None:
@@ -354,44 +387,3 @@ _DIRECTIONS = {
     (False, True): "recvonly",
     (True, True): "inactive",
 }
-
-
-class _Leg:
-    """A call as the engine sees it."""
-
-    def __init__(self, call_id: str, ends: Ends) -> None:
-        self.call_id = call_id
-        self.ends = ends
-        self.peer: Peer | None = None
-        self.next: Peer | None = None  # is to take the place of `peer` once it is connected
-        self.orders: deque[Order] = deque()
-        self.working = False
-        self.audio_up = False
-        self.takes_over: str | None = None  # the call whose ends it is to get
-        self.took_over: str | None = None  # the call whose ends it got
-        self.early: list[AddCandidate] = []
-
-    @property
-    def opened(self) -> Peer:
-        if self.peer is None:
-            raise ValueError("the call has no peer connection")
-        return self.peer
-
-    @property
-    def newest(self) -> Peer:
-        return self.next or self.opened
-
-    async def add_candidate(self, order: AddCandidate) -> None:
-        peer = self.next or self.peer
-        if peer is not None and peer.described:
-            await peer.add_candidate(order.candidate, order.sdp_mid, order.sdp_mline_index)
-        elif len(self.early) < _MAX_EARLY_CANDIDATES:
-            self.early.append(order)
-
-    async def add_early_candidates(self) -> None:
-        early, self.early = self.early, []
-        for order in early:
-            try:
-                await self.add_candidate(order)
-            except Exception as error:
-                _log.warning("an unusable candidate is ignored, call %s: %s", self.call_id, error)

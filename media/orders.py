@@ -34,9 +34,19 @@ class AnswerReoffer(Struct, frozen=True):
 
 
 class Renew(Struct, frozen=True):
-    """Offer a second peer connection for a call whose path is lost; ends in ReofferReady or Failed.
+    """Offer a second peer connection for a call; ends in ReofferReady or Failed.
 
-    It takes the place of the first one once it is connected. The other end answers by AnswerReoffer.
+    It takes the place of the first one at GoOver, or once it is connected if that one is lost or the call is
+    held. One that was offered before and has not done so is void. The other end answers by AnswerReoffer.
+    """
+
+    call_id: str
+
+
+class GoOver(Struct, frozen=True):
+    """Say and hear over the second peer connection as soon as it is connected, though the first is not lost.
+
+    Until then both say the same. The first one is closed a second later.
     """
 
     call_id: str
@@ -100,6 +110,7 @@ Order = (
     | ApplyAnswer
     | AnswerReoffer
     | Renew
+    | GoOver
     | AddCandidate
     | SetHold
     | Mute
@@ -143,6 +154,12 @@ class AudioUp(Struct, frozen=True):
     call_id: str
 
 
+class PathReady(Struct, frozen=True):
+    """The second peer connection has brought its first frame."""
+
+    call_id: str
+
+
 class DtmfReceived(Struct, frozen=True):
     """The other end has pressed a key for so many seconds; told at its end."""
 
@@ -172,7 +189,7 @@ class PathLost(Struct, frozen=True):
 
 
 class PathBack(Struct, frozen=True):
-    """Packets come again, or another peer connection has taken the place of the one that was lost."""
+    """Packets come again, or another peer connection has taken the place of the first one."""
 
     call_id: str
 
@@ -202,6 +219,7 @@ Happening = (
     | ReofferReady
     | ReofferAnswered
     | AudioUp
+    | PathReady
     | DtmfReceived
     | RemoteSpeaking
     | SpeakingWhileMuted

@@ -30,7 +30,7 @@ EVENT_SECONDS = 0.5  # without a packet of it, until a keypad digit whose end wa
 
 
 class Peer:
-    """A call's media path; all sound comes from and goes to `ends`.
+    """A call's media path; it says what `said` returns, and `ends` hear it unless it is `deaf`.
 
     `audio_up` is called at the first decoded frame, before it is heard; `lost` once, if the path does not
     come up within 10 s of the descriptions, closes under us, or brings no packet for 10 s while none holds;
@@ -41,15 +41,19 @@ class Peer:
     def __init__(
         self,
         ends: Ends,
+        said: Callable[[], Frame],
         ice: RTCConfiguration,
         audio_up: Callable[[], None],
         lost: Callable[[], None],
         pressed: Callable[[Event], None],
         silent: Callable[[bool], None],
-        connected: Callable[[], None],
+        connected: Callable[[], object],
         direction: str = "sendrecv",
+        *,
+        deaf: bool = False,
     ) -> None:
         self._ends = ends
+        self._deaf = deaf
         self._lost = lost
         self._pressed = pressed
         self._silent = silent
@@ -65,7 +69,7 @@ class Peer:
             event=self._hear_event,
             reported=self._adapt,
         )
-        self._sender = Sender(self._read, self._session.send)
+        self._sender = Sender(said, self._session.send)
         self._rate = Rate()
         self._events: EventReceiver | None = None
         self._event_rate = 0
@@ -84,6 +88,16 @@ class Peer:
         return self._watch is not None
 
     @property
+    def connected(self) -> bool:
+        """Whether the path is up."""
+        return self._pc.connectionState == "connected"
+
+    @property
+    def silent(self) -> bool:
+        """Whether no packet has come for 3 s although none holds."""
+        return self._warned_at is not None
+
+    @property
     def closed(self) -> bool:
         """Whether the path is gone for good, by this end or by the other one (DTLS close_notify)."""
         return self._pc.signalingState == "closed"
@@ -94,9 +108,9 @@ class Peer:
         return description is not None and _ice_user(description.sdp) == _ice_user(sdp)
 
     def take_place_of(self, before: "Peer") -> None:
-        """Go on where another peer connection of the same call ends; what that one holds is heard first."""
+        """Be heard in the place of another path of the call; what that one holds is heard first."""
         before._receiver.finish()
-        self._ends, before._ends = before._ends, self._ends
+        before._deaf, self._deaf = True, False
 
     async def offer(self) -> str:
         """Return an offer with all candidates, or a re-offer of the current direction."""
@@ -225,11 +239,9 @@ class Peer:
         finally:
             self._sender.close()
 
-    def _read(self) -> Frame:
-        return self._ends.read()
-
     def _write(self, frame: Frame) -> None:
-        self._ends.write(frame)
+        if not self._deaf:
+            self._ends.write(frame)
 
     def _negotiated(self, wishes: Wishes) -> None:
         self._session.formats = formats(self._transceiver)
@@ -241,7 +253,8 @@ class Peer:
 
     def _hear(self, packet: RtpPacket) -> None:
         self._receiver.receive(packet.ssrc, packet.sequence, packet.timestamp, packet.payload)
-        self._ends.packet(packet.ssrc, packet.sequence, packet.timestamp, packet.payload)
+        if not self._deaf:
+            self._ends.packet(packet.ssrc, packet.sequence, packet.timestamp, packet.payload)
 
     def _hear_event(self, packet: RtpPacket, clock_rate: int) -> None:
         if self._events is None or clock_rate != self._event_rate:

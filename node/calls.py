@@ -53,6 +53,8 @@ class Calls:
             muted = call.muted if outgoing is None else outgoing
             incoming_muted = call.incoming_muted if incoming is None else incoming
             self.put(replace(call, muted=muted, incoming_muted=incoming_muted))
+            if call.group_id is not None and call.muted is not muted:
+                self.send(wire.CallMute(call.id, muted))
             self.do(orders.Mute(call.id, muted, incoming_muted))
 
     def hold(self, call: Session, on: bool) -> None:
@@ -78,7 +80,8 @@ class Calls:
     def renegotiated(self, call: Session) -> None:
         """Take note that a re-offer was answered, and carry out what was waiting for it."""
         again = call.renew_due
-        call = replace(call, renegotiating=False, renew_due=False, reoffer="", deadline=None)
+        fresh = {"renegotiating": False, "renewing": False, "renew_due": False}
+        call = replace(call, **fresh, reoffer="", deadline=None)
         if again:
             self.put(call, quiet=True)
             self.renew(call.id)
@@ -87,23 +90,29 @@ class Calls:
         else:
             self.put(call, quiet=True)
 
-    def renew(self, call_id: str) -> None:
-        """Let the path of a call be made anew; the end that makes no offers asks the other one to."""
+    def renew(self, call_id: str, *, anew: bool = False) -> None:
+        """Let the path of a call be made anew; the end that makes no offers asks the other one to.
+
+        With `anew` it is the hub that wants it: this end offers, and an offer that is not answered is void.
+        """
         call = self.talking(call_id)
         if call is None:
             return
+        call = replace(call, turned=call.turned != (anew and not call.offerer))
         if not call.offerer:
             self.send(wire.CallRenew(call_id))
-        elif call.renegotiating:
+        elif anew and call.renewing and not call.reoffer:
+            pass  # the offer is yet to come
+        elif call.renegotiating and not (anew and call.renewing):
             self.put(replace(call, renew_due=True), quiet=True)
         else:
-            self.put(replace(call, renegotiating=True), quiet=True)
+            self.put(replace(call, renegotiating=True, renewing=True, reoffer="", deadline=None), quiet=True)
             self.do(orders.Renew(call_id))
 
-    def leave(self, call: Session, reason: Reason) -> None:
+    def leave(self, call: Session, reason: Reason, *, for_everyone: bool = False) -> None:
         """End a call for a reason of this end, and tell the hub what it knows of."""
         if call.placed or call.direction == "Incoming":
-            self.send(wire.CallEnd(call.id, _CAUSES.get(reason, "hangup")))
+            self.send(wire.CallEnd(call.id, _CAUSES.get(reason, "hangup"), for_everyone))
         elif call.transfer_id is not None:
             self.send(wire.TransferDecline(call.transfer_id, call.id))
         self.close(call, reason)

@@ -25,6 +25,37 @@ class Dial(Struct, frozen=True):
     muted: bool = False
 
 
+class Join(Struct, frozen=True):
+    """Join a group call under a fresh call id."""
+
+    call_id: str
+    group_id: str
+    muted: bool = False
+
+
+class AddParticipant(Struct, frozen=True):
+    """Ask somebody into a call, under a fresh participant id."""
+
+    call_id: str
+    participant_id: str
+    target: str
+    custom_context: CustomContext | None = None
+
+
+class RemoveParticipant(Struct, frozen=True):
+    """Remove somebody from a group call."""
+
+    call_id: str
+    participant_id: str
+
+
+class Speakers(Struct, frozen=True):
+    """Tell, as the mixer of a group, in which of its calls somebody talks, the dominant one first."""
+
+    group_id: str
+    calls: tuple[str, ...]
+
+
 class Accept(Struct, frozen=True):
     """Answer a ringing call; with `hold_others` those that this end talks in are held (call waiting)."""
 
@@ -40,9 +71,10 @@ class Reject(Struct, frozen=True):
 
 
 class HangUp(Struct, frozen=True):
-    """Leave a call, or give up calling."""
+    """Leave a call, or give up calling; or end a group call for everyone in it."""
 
     call_id: str
+    for_everyone: bool = False
 
 
 class Hold(Struct, frozen=True):
@@ -120,6 +152,10 @@ class Tick(Struct, frozen=True):
 
 Input = (
     Dial
+    | Join
+    | AddParticipant
+    | RemoveParticipant
+    | Speakers
     | Accept
     | Reject
     | HangUp

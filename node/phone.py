@@ -14,6 +14,7 @@ from media.orders import Happening
 from node.calls import Calls
 from node.exchange import (
     Accept,
+    AddParticipant,
     Anew,
     CancelTransfer,
     Consent,
@@ -26,17 +27,21 @@ from node.exchange import (
     HangUp,
     Hold,
     Input,
+    Join,
     Linked,
     MailboxNews,
     Mute,
     Output,
     Refused,
     Reject,
+    RemoveParticipant,
     RingNews,
     RingOver,
+    Speakers,
     Tick,
     Transfer,
 )
+from node.groups import GROUP, Groups
 from node.handovers import SETUP_SECONDS, Handovers
 from node.session import CallState, Session, ringing
 from signaling import messages as wire
@@ -53,6 +58,7 @@ class Phone:
     def __init__(self, *, consent: bool = False) -> None:
         self._calls = Calls()
         self.handovers = Handovers(self._calls, consent=consent)
+        self.groups = Groups(self._calls)
         self._linked = True
         self.calls = self._calls.all
         self.ringing: dict[str, Session] = {}
@@ -86,6 +92,10 @@ class Phone:
                     )
                 )
                 calls.do(orders.MakeOffer(call_id))
+            case Join(call_id, group_id, muted):
+                self.groups.join(call_id, Party(group_id, GROUP), group_id, now, muted=muted)
+            case AddParticipant() | RemoveParticipant() | Speakers():
+                self.groups.ask(what)
             case Accept(call_id, muted, hold_others):
                 if rings := self.ringing.pop(call_id, None):
                     if hold_others:
@@ -95,9 +105,10 @@ class Phone:
                 if call_id in self.ringing:
                     calls.send(wire.CallEnd(call_id, "declined"))
                     self._silence(call_id, DECLINED)
-            case HangUp(call_id):
+            case HangUp(call_id, for_everyone):
                 if call := calls.live(call_id):
-                    calls.leave(call, HUNG_UP if call.up or call.direction == "Incoming" else CANCELLED)
+                    reason = HUNG_UP if call.up or call.direction == "Incoming" else CANCELLED
+                    calls.leave(call, reason, for_everyone=for_everyone)
             case Hold(call_id, on):
                 if (call := calls.talking(call_id)) and call.local_hold != on:
                     calls.hold(call, on)
@@ -148,6 +159,8 @@ class Phone:
                     since = call.up_at if call.up else now
                     attached = replace(call, up=True, up_at=since, attaching=False, deadline=None)
                     calls.put(replace(attached, state=attached.talking))
+                    if call.up and not call.attaching:
+                        calls.do(orders.GoOver(call_id))
                     if call.attaching:
                         self._repeat(call)
             case wire.CallEnded(call_id, reason):
@@ -163,15 +176,21 @@ class Phone:
             case wire.CallUpdate(call_id, kind, sdp):
                 if call := calls.live(call_id):
                     if kind == "offer":
+                        calls.put(replace(call, turned=call.turned != call.offerer), quiet=True)
                         calls.do(orders.AnswerReoffer(call_id, sdp))
                     else:
                         calls.do(orders.ApplyAnswer(call_id, sdp))
                         calls.renegotiated(call)
-            case wire.CallRenew(call_id):
-                calls.renew(call_id)
+            case wire.CallRenew(call_id, anew):
+                calls.renew(call_id, anew=anew)
             case wire.CallHold(call_id, on):
                 if (call := calls.live(call_id)) and call.remote_hold != on:
                     calls.rehold(replace(call, remote_hold=on))
+            case wire.CallParticipants() | wire.CallSpeakers():
+                self.groups.told(message)
+            case wire.MixerPlace(call_id, group_id, party):
+                if call_id not in calls.all:
+                    self.groups.join(call_id, party, group_id, now)
             case wire.CallOriginate():
                 self.handovers.ordered(message, now)
             case wire.TransferUpdate():
@@ -200,7 +219,10 @@ class Phone:
             case orders.OfferReady(call_id, sdp):
                 calls.put(replace(call, placed=True), quiet=True)
                 target, transfer = call.remote.raw_id, call.transfer_id
-                calls.send(wire.CallPlace(call_id, target, sdp, transfer, call.custom_context))
+                if target == call.group_id:
+                    calls.send(wire.CallJoin(call_id, target, sdp))
+                else:
+                    calls.send(wire.CallPlace(call_id, target, sdp, transfer, call.custom_context))
             case orders.AnswerReady(call_id, sdp):
                 calls.send(wire.CallAnswer(call_id, sdp))
             case orders.ReofferReady(call_id, sdp):
@@ -210,6 +232,8 @@ class Phone:
                 calls.send(wire.CallUpdate(call_id, "answer", sdp))
             case orders.AudioUp(call_id):
                 calls.put(replace(call, heard=True), quiet=True)
+                calls.send(wire.CallUp(call_id))
+            case orders.PathReady(call_id):
                 calls.send(wire.CallUp(call_id))
             case orders.DtmfReceived(call_id, digit, duration):
                 calls.tell(DtmfNews(call_id, digit, duration))
@@ -261,8 +285,9 @@ class Phone:
             self._calls.tell(RingOver(call_id, reason))
 
     def _attach(self, now: float) -> None:
-        """Tell a hub that began anew of the calls that are heard; all else cannot go on."""
-        heard = {c.id: c for c in self.calls.values() if c.heard and c.live and not c.transferred}
+        """Tell a hub that began anew of the calls of two that are heard; all else cannot go on."""
+        up = [c for c in self.calls.values() if c.heard and c.live and c.group_id is None]
+        heard = {c.id: c for c in up if not c.transferred}
         replaced = {c.replaces for c in heard.values()}
         heard = {call_id: call for call_id, call in heard.items() if call_id not in replaced}
         self._cut(NETWORK, heard)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from signaling.discreet import Discreet
 from signaling.messages import MAX_SECONDS, CallAttach, CallIncoming, CallOriginate
-from signaling.parts import CustomContext, Outcome, Party
+from signaling.parts import CustomContext, Outcome, Participant, Party
 from signaling.reasons import Diversion, Reason
 
 
@@ -40,7 +40,11 @@ Direction = Literal["Incoming", "Outgoing"]
 
 
 class Session(Discreet, frozen=True, kw_only=True):
-    """What an endpoint knows of one call."""
+    """What an endpoint knows of one call.
+
+    While `renewing`, its offer of a new path is not answered. Once `turned`, the callee makes the offers. The
+    `participants` are known once there was a third.
+    """
 
     id: str
     direction: Direction
@@ -76,11 +80,17 @@ class Session(Discreet, frozen=True, kw_only=True):
     reoffer: str = ""
     hold_changed: bool = False
     deadline: float | None = None
+    turned: bool = False
+    renewing: bool = False
+    group_id: str | None = None
+    me: str = ""
+    participants: tuple[Participant, ...] = ()
+    speakers: tuple[str, ...] = ()
 
     @property
     def offerer(self) -> bool:
-        """Tell whether this end makes the offers: the caller does, for the whole call."""
-        return self.direction == "Outgoing"
+        """Tell whether this end makes the offers: the caller does, unless the hub has turned it round."""
+        return (self.direction == "Outgoing") != self.turned
 
     @property
     def live(self) -> bool:
@@ -134,6 +144,7 @@ def ringing(message: CallIncoming) -> Session:
         custom_context=message.custom_context,
         mailbox=message.mailbox,
         offer=message.sdp,
+        group_id=message.group_id,
     )
 
 

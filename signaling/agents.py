@@ -31,6 +31,8 @@ from signaling.messages import (
     CallCandidate,
     CallEnd,
     CallHold,
+    CallJoin,
+    CallMute,
     CallPlace,
     CallRenew,
     CallRinging,
@@ -39,6 +41,9 @@ from signaling.messages import (
     ClientMessage,
     Error,
     Hello,
+    MixerSpeakers,
+    ParticipantAdd,
+    ParticipantRemove,
     Ping,
     Pong,
     SessionEnd,
@@ -242,6 +247,11 @@ class Agents:
                 | CallUp()
                 | CallEnd()
                 | CallAttach()
+                | CallJoin()
+                | CallMute()
+                | ParticipantAdd()
+                | ParticipantRemove()
+                | MixerSpeakers()
                 | CallCandidate()
                 | CallUpdate()
                 | CallRenew()

@@ -1,5 +1,6 @@
 """One call as the hub sees it: a frozen value, replaced with every step. Pure."""
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -29,7 +30,9 @@ class LegEnd(Struct, frozen=True):
 class Call(Discreet, frozen=True, kw_only=True):
     """One call between two legs; before the answer, all devices in `ringing` are its other end.
 
-    `callee` is the user whose rules decide who rings. `ends` are the parts in it that are over.
+    `callee` is the user whose rules decide who rings. `ends` are the parts in it that are over. `path` is the
+    ICE user of the offers, `owed` how many of them are not answered yet. `group` is the group call that it is
+    somebody's part of; one that is not `filed` leaves no record.
     """
 
     id: str
@@ -53,6 +56,11 @@ class Call(Discreet, frozen=True, kw_only=True):
     custom_context: CustomContext | None = None
     replaces: str | None = None
     candidates: tuple[CallCandidate, ...] = ()
+    held: frozenset[str] = frozenset()
+    path: str = ""
+    owed: int = 0
+    group: str | None = None
+    filed: bool = True
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -78,6 +86,8 @@ class Call(Discreet, frozen=True, kw_only=True):
         party = self.answerer.party if self.answerer else as_party(self.callee)
         if self.kind == "call":
             return Outcome("call", party)
+        if self.kind == "group":
+            return Outcome("group", as_party(self.callee))
         via = path[:-1] if party.raw_id == self.callee.raw_id else path
         return Outcome("forwarded" if via else "participant", party, via)
 
@@ -100,6 +110,12 @@ class CallRecord(Struct, frozen=True):
     answered_by: str | None = None
     via: tuple[str, ...] = ()
     legs: tuple[LegEnd, ...] = ()
+
+
+def ice_user(sdp: str) -> str:
+    """Return what tells the offers of one path from those of another (RFC 8839 §5.4)."""
+    found = re.search(r"^a=ice-ufrag:(\S+)", sdp, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def as_party(user: User) -> Party:

@@ -6,7 +6,7 @@
       declined…  └─┘
 
 `Calls` holds the calls and is the only one to replace them; `signaling.ringing` decides up to the answer.
-What a transfer needs to know is told to its `Watcher`.
+What transfers and group calls need to know is told to the `Watcher`s.
 """
 
 import math
@@ -15,23 +15,37 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from signaling.call import Call, CallRecord, Leg, LegEnd, record_of
+from signaling.call import Call, CallRecord, Leg, LegEnd, ice_user, record_of
 from signaling.limits import TokenBucket
-from signaling.messages import CallCandidate, CallConnected, CallEnded, HubMessage
+from signaling.messages import (
+    CallCandidate,
+    CallConnected,
+    CallEnded,
+    CallHold,
+    CallUpdate,
+    Error,
+    HubMessage,
+)
 from signaling.parts import Progress
 from signaling.presence import Presence
-from signaling.reasons import CANCELLED, HUNG_UP, REPLACED, Reason
+from signaling.reasons import CANCELLED, HUNG_UP, REPLACED, Reason, bad_argument
 
 MAX_EARLY_CANDIDATES = 30
+MAX_CALLS = 32
+MAX_PENDING = 8
+TOO_MANY_CALLS = bad_argument(f"An agent can have {MAX_CALLS} calls; end one first.")
 RELAYED_AT_ONCE = 64.0
 RELAYED_PER_SECOND = 1.0
 
 
 class Watcher(Protocol):
-    """Whoever must know how calls fare: the transfers."""
+    """Whoever must know how calls fare: transfers and group calls."""
 
     def progressed(self, call: Call, progress: Progress) -> None:
         """Learn that a device rings or that the call was sent on."""
+
+    def answered(self, call: Call, now: float) -> None:
+        """Learn that a device has answered."""
 
     def connected(self, call: Call, now: float) -> None:
         """Learn that both ends hear each other."""
@@ -55,7 +69,7 @@ class Calls:
         self.all: dict[str, Call] = {}
         self._due: dict[str, float] = {}
         self._budgets: dict[str, dict[str, TokenBucket]] = {}
-        self.watcher: Watcher
+        self.watchers: tuple[Watcher, ...] = ()
         self._presence = presence
         self._deliver = deliver
         self._record = record
@@ -68,6 +82,10 @@ class Calls:
     def of(self, session: str) -> list[Call]:
         """Return the calls in which a session has a leg or rings."""
         return [c for c in self.all.values() if c.leg(session) or session in c.ringing]
+
+    def legs(self, session: str) -> int:
+        """Return in how many calls a session has a leg."""
+        return sum(call.leg(session) is not None for call in self.all.values())
 
     def pending(self, raw_id: str) -> int:
         """Return how many calls a user has placed that are not up."""
@@ -124,21 +142,50 @@ class Calls:
         answerer = moved(call.answerer) if call.answerer else None
         heard = frozenset(new if each == old else each for each in call.heard)
         call = self.keep(replace(call, caller=moved(call.caller), answerer=answerer, heard=heard))
-        self.watcher.moved(call, old, new)
+        for watcher in self.watchers:
+            watcher.moved(call, old, new)
         self._deliver(new, CallConnected(call.id))
 
     def hear(self, call: Call, session: str, now: float) -> None:
-        """Take note that a leg decoded audio; once both have, the call is up."""
+        """Take note that a leg decoded audio; once both have, the call is up, or goes over to a new path."""
         heard = call.heard | {session}
-        if call.state != "answered" or call.leg(session) is None:
+        if call.state == "ringing" or call.leg(session) is None or len(call.heard) > 1:
             return
         if len(heard) < 2:
             self.keep(replace(call, heard=heard))
             return
-        call = self.keep(replace(call, heard=heard, state="up", deadline=None))
+        was_up = call.state == "up"
+        call = self.keep(replace(call, heard=heard, state="up", deadline=call.deadline if was_up else None))
         for leg in call.legs:
             self._deliver(leg.session, CallConnected(call.id))
-        self.watcher.connected(call, now)
+        if not was_up:
+            for watcher in self.watchers:
+                watcher.connected(call, now)
+
+    def update(self, call: Call, session: str, message: CallUpdate) -> None:
+        """Pass a description on; the offer of a new path has yet to be heard at both ends."""
+        other = call.other(session)
+        if other is None:
+            return
+        offers = message.kind == "offer"
+        if offers != (session == call.caller.session):
+            refusal = bad_argument("Only the caller offers and only the callee answers.")
+            self._deliver(session, Error(refusal, "call.update"))
+            return
+        if offers and call.state == "up" and self.is_new(call, message.sdp):
+            call = replace(call, path=ice_user(message.sdp), heard=frozenset())
+        self.keep(replace(call, owed=call.owed + 1 if offers else max(0, call.owed - 1)))
+        self._deliver(other.session, replace(message, seq=0))
+
+    def is_new(self, call: Call, offer: str) -> bool:
+        """Tell whether an offer is of another path than the one a call has."""
+        return ice_user(offer) != (call.path or ice_user(call.sdp))
+
+    def hold(self, call: Call, session: str, message: CallHold) -> None:
+        """Pass on that an end holds, or no longer does."""
+        if other := call.other(session):
+            self.keep(replace(call, held=call.held | {session} if message.on else call.held - {session}))
+            self._deliver(other.session, replace(message, seq=0))
 
     def candidate(self, call: Call, session: str, message: CallCandidate) -> None:
         """Pass a candidate on; the caller's are kept for whoever rings later."""
@@ -151,25 +198,37 @@ class Calls:
         elif other := call.other(session):
             self._deliver(other.session, replace(message, seq=0))
 
-    def leave(self, call: Call, session: str, reason: Reason, deadline: float | None) -> None:
+    def leave(
+        self, call: Call, session: str, reason: Reason, deadline: float | None, expiry: Reason = REPLACED
+    ) -> None:
         """Take one leg out and let the other live, at most until `deadline`."""
         end = LegEnd(self._presence.party(session).raw_id, reason)
         gone = call.gone | {session}
-        self.keep(replace(call, gone=gone, ends=(*call.ends, end), deadline=deadline, expiry=REPLACED))
+        self.keep(replace(call, gone=gone, ends=(*call.ends, end), deadline=deadline, expiry=expiry))
+
+    def drop(self, call_id: str) -> Call:
+        """Forget a call whose ends go on in another one; nobody is told."""
+        self._due.pop(call_id, None)
+        self._budgets.pop(call_id, None)
+        return self.all.pop(call_id)
 
     def end(self, call_id: str, reason: Reason, now: float, by: str | None = None) -> None:
         """End every live leg, those that ring included, except the one of the session that asked."""
-        call = self.all.pop(call_id, None)
-        if call is None:
+        if call_id not in self.all:
             return
-        self._due.pop(call_id, None)
-        self._budgets.pop(call_id, None)
+        call = self.drop(call_id)
         for leg in call.legs:
             if leg.session != by:
                 self._deliver(leg.session, CallEnded(call.id, reason))
         call = self.silence(call, call.ringing, reason)
+        if call.filed:
+            self.file(call, reason, now)
+        for watcher in self.watchers:
+            watcher.ended(call, reason, by, now)
+
+    def file(self, call: Call, reason: Reason, now: float) -> None:
+        """Leave a record of a call that is over."""
         self._record(record_of(call, reason, now))
-        self.watcher.ended(call, reason, by, now)
 
     def hang_up(self, call: Call, session: str, now: float, reason: Reason = HUNG_UP) -> None:
         """End a call for a leg that wants out; before the answer that is a cancel."""

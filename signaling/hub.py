@@ -11,7 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signaling.call import Call, CallRecord, Leg
-from signaling.calls import Calls
+from signaling.calls import MAX_CALLS, MAX_PENDING, TOO_MANY_CALLS, Calls
+from signaling.groups import Groups
 from signaling.messages import (
     Bye,
     CallAnswer,
@@ -20,6 +21,8 @@ from signaling.messages import (
     CallEnd,
     CallEnded,
     CallHold,
+    CallJoin,
+    CallMute,
     CallPlace,
     CallRenew,
     CallRinging,
@@ -29,6 +32,9 @@ from signaling.messages import (
     Error,
     Hello,
     HubMessage,
+    MixerSpeakers,
+    ParticipantAdd,
+    ParticipantRemove,
     Ping,
     TokenRefresh,
     TransferCancel,
@@ -36,6 +42,7 @@ from signaling.messages import (
     TransferRequest,
     TransferUpdate,
 )
+from signaling.names import Names
 from signaling.parts import Party, Right
 from signaling.presence import Presence, Session
 from signaling.reasons import (
@@ -55,8 +62,6 @@ from signaling.settings import User
 from signaling.transfer import Transfers
 
 GRACE_SECONDS = 8.0
-MAX_CALLS = 32
-MAX_PENDING = 8
 
 
 class Joined(Struct, frozen=True):
@@ -141,27 +146,40 @@ class Hub:
     def __init__(self, new_id: Callable[[], str]) -> None:
         self.presence = Presence()
         self.directory = Directory()
+        self.names = Names()
         self.calls = Calls(self.presence, self._deliver, lambda record: self._out.append(Record(record)))
         self.reattachments = Reattachments(self.calls, self.presence, self.directory, self._deliver)
         self.ringing = Ringing(
             self.calls, self.presence, self.directory, self._deliver, self.reattachments.engaged
         )
         self.transfers = Transfers(
-            self.calls, self.ringing, self.directory, self._voicemail_online, self._deliver, new_id
+            self.calls,
+            self.ringing,
+            self.directory,
+            self._voicemail_online,
+            lambda call_id: self.groups.grouped(call_id),
+            self._deliver,
+            new_id,
         )
-        self.calls.watcher = self.transfers
+        self.groups = Groups(
+            self.calls,
+            self.ringing,
+            self.presence,
+            self.directory,
+            self.names,
+            self.transfers.concerned,
+            self._deliver,
+            new_id,
+        )
+        self.calls.watchers = (self.transfers, self.groups)
         self._out: list[Output] = []
 
     @property
     def deadline(self) -> float | None:
         """Return when a Tick is wanted at the latest."""
-        graces = self.presence.graces.values()
-        due = [
-            d
-            for d in (self.calls.deadline, self.transfers.deadline, self.reattachments.deadline, *graces)
-            if d is not None
-        ]
-        return min(due, default=None)
+        parts = (self.calls, self.transfers, self.groups, self.reattachments)
+        due = [*(part.deadline for part in parts), *self.presence.graces.values()]
+        return min((each for each in due if each is not None), default=None)
 
     def handle(self, what: Input, now: float) -> list[Output]:
         """Take one input and return what it makes necessary, in order."""
@@ -173,15 +191,18 @@ class Hub:
                 name = display_name or (known.display_name if known else "")
                 me = Party(user, name, known.name if known else "")
                 self.presence.put(session, Session(me, rights))
+                self.groups.came(session, now)
             case Received(session, message):
                 if session in sessions:
-                    self._received(session, message, now)
+                    self._received(session, self.names.inward(session, message), now)
             case Lost(session):
                 if session in sessions:
                     self.presence.put(session, replace(sessions[session], grace=now + GRACE_SECONDS))
+                    self.groups.lost(session, now)
             case Back(session):
                 if session in sessions:
                     self.presence.put(session, replace(sessions[session], grace=None))
+                    self.groups.came(session, now)
             case Left(session):
                 self._leave(session, now)
             case UserChanged(user_record):
@@ -195,6 +216,8 @@ class Hub:
         return list(self._out)
 
     def _received(self, session: str, message: ClientMessage, now: float) -> None:
+        if self.groups.handle(session, message, now):
+            return
         match message:
             case CallPlace():
                 self._place(session, message, now)
@@ -212,27 +235,35 @@ class Hub:
                     self.calls.hear(call, session, now)
             case CallEnd():
                 self._end(session, message, now)
+            case CallJoin():
+                if not self._known(session, message.call_id):
+                    self.groups.join(session, message, now)
+            case CallMute(call_id, on):
+                self.groups.mute(session, call_id, on)
+            case ParticipantAdd():
+                self.groups.add(session, message, now)
+            case ParticipantRemove():
+                self.groups.remove(session, message, now)
+            case MixerSpeakers():
+                self.groups.speakers(session, message)
             case CallAttach():
                 self.reattachments.claim(session, message, now)
             case CallCandidate(call_id):
                 if call := self._relayed(session, call_id, "call.candidate", now):
                     self.calls.candidate(call, session, message)
-            case CallUpdate(call_id, kind):
+            case CallUpdate(call_id):
                 call = self._relayed(session, call_id, "call.update", now)
-                if call and (other := call.other(session)):
-                    if (kind == "offer") == (session == call.caller.session):
-                        self._deliver(other.session, replace(message, seq=0))
-                    else:
-                        refusal = bad_argument("Only the caller offers and only the callee answers.")
-                        self._deliver(session, Error(refusal, "call.update"))
+                if call:
+                    self.calls.update(call, session, message)
             case CallRenew(call_id):
                 call = self._relayed(session, call_id, "call.renew", now)
                 if call and session != call.caller.session:
-                    self._deliver(call.caller.session, replace(message, seq=0))
+                    self._deliver(call.caller.session, CallRenew(call_id))
             case CallHold(call_id):
                 call = self._relayed(session, call_id, "call.hold", now)
-                if call and (other := call.other(session)):
-                    self._deliver(other.session, replace(message, seq=0))
+                if call:
+                    self.calls.hold(call, session, message)
+                    self.groups.held(call, now)
             case TransferRequest(transfer_id, call_id):
                 if "transfer" in self.presence.sessions[session].rights:
                     self.transfers.request(session, message, now)
@@ -250,11 +281,7 @@ class Hub:
                 assert_never(message)
 
     def _place(self, session: str, message: CallPlace, now: float) -> None:
-        existing = self.calls.all.get(message.call_id)
-        if existing is not None:
-            if existing.caller.session != session:
-                refusal = bad_argument("This call id is taken; mint a random one.")
-                self._deliver(session, CallEnded(message.call_id, refusal))
+        if self.groups.place(session, message, now) or self._known(session, message.call_id):
             return
         if self.transfers.expects(session, message):
             self.transfers.place(session, message, now)
@@ -278,13 +305,23 @@ class Hub:
         )
         self.ringing.place(call, now)
 
+    def _known(self, session: str, call_id: str) -> bool:
+        """Tell whether there is a call of this id; refuse it where it is not this session's own again."""
+        existing = self.calls.all.get(call_id)
+        if existing is None and not self.names.taken(call_id):
+            return False
+        if existing is None or existing.caller.session != session:
+            refusal = bad_argument("This call id is taken; mint a random one.")
+            self._deliver(session, CallEnded(call_id, refusal))
+        return True
+
     def _may_place(self, session: str, message: CallPlace) -> User | Reason:
         if message.transfer_id is not None:
             return UNKNOWN_CALL
         if "voip" not in self.presence.sessions[session].rights:
             return NOT_PERMITTED
-        if sum(call.leg(session) is not None for call in self.calls.of(session)) >= MAX_CALLS:
-            return bad_argument(f"An agent can have {MAX_CALLS} calls; end one first.")
+        if self.calls.legs(session) >= MAX_CALLS:
+            return TOO_MANY_CALLS
         if self.calls.pending(self.presence.party(session).raw_id) >= MAX_PENDING:
             return bad_argument(f"{MAX_PENDING} calls of yours are still ringing; wait or end one first.")
         user = self.directory.find(message.target)
@@ -303,6 +340,8 @@ class Hub:
         if session in call.ringing:
             self.ringing.refuse(call, session, ended_for(message.cause, ringing=True), now)
         elif not self.transfers.leaves(call, session):
+            if message.for_everyone:
+                self.groups.end(call, session, now)
             self.calls.hang_up(call, session, now, ended_for(message.cause, ringing=False))
 
     def _call(self, session: str, call_id: str, about: str) -> Call | None:
@@ -318,20 +357,21 @@ class Hub:
         call = self._call(session, call_id, about)
         if call is None or self.calls.may_relay(call, session, now):
             return call
-        self._deliver(
-            session, Error(bad_argument("Too many for one call; send fewer."), f"{about} {call_id}")
-        )
+        refusal = bad_argument("Too many for one call; send fewer.")
+        self._deliver(session, Error(refusal, f"{about} {call_id}"))
         return None
 
     def _leave(self, session: str, now: float) -> None:
         if session not in self.presence.sessions:
             return
+        self.groups.lost(session, now, for_good=True)
         for call_id in [call.id for call in self.calls.of(session)]:
-            call = self.calls.all.get(call_id)
-            if call is None:
+            if (call := self.calls.all.get(call_id)) is None:
                 continue  # ended with one of the others
             if session in call.ringing:
                 self.ringing.refuse(call, session, OFFLINE, now)
+            elif self.groups.leaves(call, session, now):
+                pass  # they are on their way to another mixer
             elif call.leg(session) and not self.transfers.leaves(call, session):
                 self.calls.hang_up(call, session, now, NETWORK)
         self.reattachments.forget(session)
@@ -344,6 +384,7 @@ class Hub:
         self.ringing.tick(now)
         self.calls.tick(now)
         self.transfers.tick(now)
+        self.groups.tick(now)
         self.reattachments.tick(now)
 
     def _voicemail_online(self) -> bool:
@@ -351,4 +392,4 @@ class Hub:
 
     def _deliver(self, session: str, message: HubMessage) -> None:
         if session in self.presence.sessions:
-            self._out.append(Deliver(session, message))
+            self._out.append(Deliver(session, self.names.outward(session, message)))

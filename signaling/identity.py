@@ -19,6 +19,7 @@ _VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview(\.\d+)?)?")
 _OLDEST_VERSION = "2021-03-07"
 
 VOICEMAIL = "voicemail"
+MIXER = "mixer"
 
 Scopes = Annotated[tuple[str, ...], Meta(max_length=16)]
 
@@ -52,6 +53,7 @@ class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
     expires_in_minutes: Minutes = MAX_MINUTES
     transfer: bool = True
     voicemail: bool = False
+    mixer: bool = False
 
 
 class NamedToken(Discreet, frozen=True):
@@ -125,6 +127,8 @@ class IdentityApi:
         wanted = decode(await self._gate.admin(request), CreateToken)
         if wanted.name == VOICEMAIL and not wanted.voicemail:
             raise bad_request(f"the name {VOICEMAIL} is the voicemail service's; choose another")
+        if wanted.name == MIXER and not wanted.mixer:
+            raise bad_request(f"the name {MIXER} is the mixer's; choose another")
         try:
             account = await self._accounts.named(wanted.name, wanted.display_name)
         except AccountError as error:
@@ -135,6 +139,7 @@ class IdentityApi:
             minutes=wanted.expires_in_minutes,
             transfer=wanted.transfer,
             voicemail=wanted.voicemail,
+            mixer=wanted.mixer,
         )
         return reply(NamedToken(account.user.raw_id, account.user.name, token, expires_on))
 

@@ -10,6 +10,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from signaling.discreet import Discreet
+from signaling.group_messages import CallJoin as CallJoin
+from signaling.group_messages import CallMute as CallMute
+from signaling.group_messages import CallParticipants as CallParticipants
+from signaling.group_messages import CallSpeakers as CallSpeakers
+from signaling.group_messages import MixerPlace as MixerPlace
+from signaling.group_messages import MixerSpeakers as MixerSpeakers
+from signaling.group_messages import ParticipantAdd as ParticipantAdd
+from signaling.group_messages import ParticipantRemove as ParticipantRemove
 from signaling.parts import (
     Candidate,
     CustomContext,
@@ -18,18 +26,20 @@ from signaling.parts import (
     Id,
     Name,
     Outcome,
-    OutcomeKind,
     Party,
     Progress,
     RawId,
     Right,
     Sdp,
     Seq,
-    Target,
     Token,
-    TransferStateName,
 )
 from signaling.reasons import Diversion, Reason
+from signaling.transfer_messages import CallOriginate as CallOriginate
+from signaling.transfer_messages import TransferCancel as TransferCancel
+from signaling.transfer_messages import TransferDecline as TransferDecline
+from signaling.transfer_messages import TransferRequest as TransferRequest
+from signaling.transfer_messages import TransferUpdate as TransferUpdate
 
 PROTOCOL = 1
 MAX_FRAME = 64 * 1024
@@ -104,17 +114,21 @@ class CallAnswer(Discreet, frozen=True, omit_defaults=True, tag="call.answer"):
 
 
 class CallUp(Struct, frozen=True, omit_defaults=True, tag="call.up"):
-    """Tell that the first audio of the other end was decoded."""
+    """Tell that the first audio of the other end was decoded; again for each new path that brings some."""
 
     call_id: Id
     seq: Seq = 0
 
 
 class CallEnd(Struct, frozen=True, omit_defaults=True, tag="call.end"):
-    """Cancel, decline or hang up, whichever the call's state makes of it."""
+    """Cancel, decline or hang up, whichever the call's state makes of it.
+
+    A group call goes on for the others, unless it is to end `for_everyone`.
+    """
 
     call_id: Id
     cause: EndCause = "hangup"
+    for_everyone: bool = False
     seq: Seq = 0
 
 
@@ -134,34 +148,6 @@ class CallAttach(Struct, frozen=True, omit_defaults=True, tag="call.attach"):
     seq: Seq = 0
 
 
-class TransferRequest(Struct, frozen=True, omit_defaults=True, tag="transfer.request"):
-    """Ask to transfer the other end of a call (spec §4)."""
-
-    transfer_id: Id
-    call_id: Id
-    target: Target
-    disable_forwarding_and_unanswered: bool = False
-    ring_target: bool = False
-    hang_up_when_transferred: bool = False
-    custom_context: CustomContext | None = None
-    seq: Seq = 0
-
-
-class TransferCancel(Struct, frozen=True, omit_defaults=True, tag="transfer.cancel"):
-    """Call off a transfer that is under way."""
-
-    transfer_id: Id
-    seq: Seq = 0
-
-
-class TransferDecline(Struct, frozen=True, omit_defaults=True, tag="transfer.decline"):
-    """Refuse, as the transferee, the call.originate of a transfer."""
-
-    transfer_id: Id
-    call_id: Id
-    seq: Seq = 0
-
-
 # --- both directions -------------------------------------------------------------------------------
 
 
@@ -176,8 +162,9 @@ class CallCandidate(Struct, frozen=True, omit_defaults=True, tag="call.candidate
 class CallUpdate(Discreet, frozen=True, omit_defaults=True, tag="call.update"):
     """Renegotiate media. Only the caller offers; the callee asks by `call.hold` or `call.renew` (no glare).
 
-    An offer with another ICE user (`a=ice-ufrag`) is of a new peer connection, for the path before is lost:
-    it takes the place of that one once it is connected.
+    An offer with another ICE user (`a=ice-ufrag`) is of a new peer connection, perhaps to another end. While
+    the path before brings sound, both say the same; `call.connected` is the word to go over to the new one.
+    If the path before is lost, or the call held, the new one takes its place once it is connected.
     """
 
     call_id: Id
@@ -187,9 +174,14 @@ class CallUpdate(Discreet, frozen=True, omit_defaults=True, tag="call.update"):
 
 
 class CallRenew(Struct, frozen=True, omit_defaults=True, tag="call.renew"):
-    """Ask the caller, as the callee, for an offer of a new path."""
+    """Ask the caller, as the callee, for an offer of a new path.
+
+    The hub may ask either end, with `anew`: an offer of a new path that is not answered yet is void, and from
+    now on this end makes the offers. Whoever is sent an offer makes none any more.
+    """
 
     call_id: Id
+    anew: bool = False
     seq: Seq = 0
 
 
@@ -240,7 +232,10 @@ class SessionEnd(Struct, frozen=True, omit_defaults=True, tag="session.end"):
 
 
 class CallIncoming(Discreet, frozen=True, omit_defaults=True, tag="call.incoming"):
-    """Ring. With `replaces`, answer at once in the place of that call; with `mailbox`, record for it."""
+    """Ring. With `replaces`, answer at once in the place of that call; with `mailbox`, record for it.
+
+    With `group_id` it is a group call that `caller` asks this end into.
+    """
 
     call_id: Id
     caller: Party
@@ -251,6 +246,7 @@ class CallIncoming(Discreet, frozen=True, omit_defaults=True, tag="call.incoming
     replaces: Id | None = None
     mailbox: Party | None = None
     diverted_for: Diversion | None = None
+    group_id: Id | None = None
     seq: Seq = 0
 
 
@@ -273,7 +269,7 @@ class CallAnswered(Discreet, frozen=True, omit_defaults=True, tag="call.answered
 
 
 class CallConnected(Struct, frozen=True, omit_defaults=True, tag="call.connected"):
-    """Tell both ends that audio is heard at both."""
+    """Tell both ends that audio is heard at both; again when they are to go over to a new path."""
 
     call_id: Id
     seq: Seq = 0
@@ -284,32 +280,6 @@ class CallEnded(Struct, frozen=True, omit_defaults=True, tag="call.ended"):
 
     call_id: Id
     reason: Reason
-    seq: Seq = 0
-
-
-class CallOriginate(Struct, frozen=True, omit_defaults=True, tag="call.originate"):
-    """Order the transferee to place a call that takes over from `replaces` once it has audio."""
-
-    call_id: Id
-    transfer_id: Id
-    replaces: Id
-    target: Party
-    kind: OutcomeKind
-    transferor: Party
-    custom_context: CustomContext | None = None
-    seq: Seq = 0
-
-
-class TransferUpdate(Struct, frozen=True, omit_defaults=True, tag="transfer.update"):
-    """Tell the transferor how the transfer stands; Transferred and Failed are final."""
-
-    transfer_id: Id
-    call_id: Id
-    state: TransferStateName
-    progress: Progress | None = None
-    error: Reason | None = None
-    outcome: Outcome | None = None
-    new_call_id: Id | None = None
     seq: Seq = 0
 
 
@@ -340,6 +310,11 @@ ClientMessage = (
     | CallUp
     | CallEnd
     | CallAttach
+    | CallJoin
+    | CallMute
+    | ParticipantAdd
+    | ParticipantRemove
+    | MixerSpeakers
     | PeerMessage
     | TransferRequest
     | TransferCancel
@@ -355,6 +330,9 @@ HubMessage = (
     | CallAnswered
     | CallConnected
     | CallEnded
+    | CallParticipants
+    | CallSpeakers
+    | MixerPlace
     | PeerMessage
     | CallOriginate
     | TransferUpdate

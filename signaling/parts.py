@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from signaling.discreet import Discreet
+from signaling.reasons import Reason
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 RawId = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -67,16 +68,27 @@ class VoicemailTarget(Struct, frozen=True, tag_field="kind", tag="voicemail"):
 
 Target = ParticipantTarget | CallTarget | VoicemailTarget
 
-OutcomeKind = Literal["participant", "forwarded", "voicemail", "call"]
+OutcomeKind = Literal["participant", "forwarded", "voicemail", "call", "group"]
 Progress = Literal["trying", "ringing", "forwarded", "voicemail"]
 TransferStateName = Literal["Transferring", "Transferred", "Failed"]
 EndCause = Literal["hangup", "declined", "busy", "no_media", "media_lost", "failed"]
-Right = Literal["voip", "voip.join", "transfer", "voicemail"]
+Right = Literal["voip", "voip.join", "transfer", "voicemail", "mixer"]
+ParticipantState = Literal["Connecting", "Ringing", "Connected", "Hold", "Disconnected"]
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
-    """Who or what answered a transfer, and over which forwards."""
+    """Who or what answered, and over which forwards; for a group call the party is the group."""
 
     kind: OutcomeKind
     party: Party
     via: tuple[RawId, ...] = ()
+
+
+class Participant(Struct, frozen=True, omit_defaults=True):
+    """Somebody else in a call; Disconnected is told once, with the reason, and is final."""
+
+    id: Id
+    party: Party
+    state: ParticipantState
+    muted: bool = False
+    reason: Reason | None = None

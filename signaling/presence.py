@@ -18,14 +18,15 @@ class Session(Struct, frozen=True):
 class Presence:
     """All sessions; a lost one keeps its calls but rings for no new one.
 
-    A voicemail service answers for others, and rings itself for those who want to hear their mailbox.
+    A voicemail service answers for others, and rings itself for those who want to hear their mailbox. A mixer
+    takes its part in group calls, and never rings.
     """
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.graces: dict[str, float] = {}
         self._devices: dict[str, set[str]] = {}
-        self._services: set[str] = set()
+        self._services: dict[Right, set[str]] = {"voicemail": set(), "mixer": set()}
 
     def put(self, session: str, state: Session) -> None:
         """Add a session, or replace what is known of it."""
@@ -34,16 +35,18 @@ class Presence:
         if state.grace is not None:
             self.graces[session] = state.grace
             return
-        if "voicemail" in state.rights:
-            self._services.add(session)
-        if "voip" in state.rights:
+        for right, services in self._services.items():
+            if right in state.rights:
+                services.add(session)
+        if "voip" in state.rights and "mixer" not in state.rights:
             self._devices.setdefault(state.party.raw_id, set()).add(session)
 
     def remove(self, session: str) -> None:
         """Forget a session."""
         state = self.sessions.pop(session, None)
         self.graces.pop(session, None)
-        self._services.discard(session)
+        for services in self._services.values():
+            services.discard(session)
         if state is not None and (devices := self._devices.get(state.party.raw_id)):
             devices.discard(session)
             if not devices:
@@ -64,5 +67,12 @@ class Presence:
 
     def voicemail(self, load: Callable[[str], int], besides: str = "") -> str | None:
         """Return the voicemail service with the least to do, None if there is none besides that one."""
-        others = (each for each in self._services if each != besides)
+        return self._least("voicemail", load, besides)
+
+    def mixer(self, load: Callable[[str], int], besides: str = "") -> str | None:
+        """Return the mixer with the least to do, None if there is none besides that one."""
+        return self._least("mixer", load, besides)
+
+    def _least(self, right: Right, load: Callable[[str], int], besides: str) -> str | None:
+        others = (each for each in self._services[right] if each != besides)
         return min(others, key=lambda each: (load(each), each), default=None)

@@ -22,6 +22,8 @@ class Reason(Struct, frozen=True):
 
 
 HUNG_UP = Reason(0, 0, "The call was hung up.", "Success")
+REMOVED = Reason(0, 5300, "Another participant removed this one from the call.", "Success")
+ENDED_FOR_ALL = Reason(0, 4097, "The call was ended for everyone.", "Success")
 REPLACED = Reason(0, 7015, "The call was replaced by a transfer.", "Success")
 CANCELLED = Reason(487, 0, "The caller gave up before anyone answered.", "Success")
 ANSWERED_ELSEWHERE = Reason(487, 10003, "Another device answered.", "Success")
@@ -33,6 +35,8 @@ DO_NOT_DISTURB = Reason(486, 8539, "The called person does not want to be distur
 GLARE = Reason(491, 0, "Both called each other; the call that came first goes on.", "Success")
 OFFLINE = Reason(480, 10037, "The called person has no device online.")
 NO_VOICEMAIL = Reason(480, 10078, "No voicemail service is online.")
+NO_MIXER = Reason(503, 8541, "No mixer is online, so there can be no group call.")
+NOT_PRESENT = Reason(404, 8558, "There is no such participant in the call.")
 UNKNOWN_USER = Reason(404, 8522, "There is no such user.")
 UNKNOWN_CALL = Reason(404, 8522, "There is no such call of yours.")
 TARGET_CALL_GONE = Reason(404, 10202, "The call to transfer to is not there, has ended, or is not yours.")
@@ -45,6 +49,9 @@ NOT_PERMITTED = Reason(403, 7504, "The token does not grant this.")
 BAD_ARGUMENT = Reason(400, 8523, "A target or option does not fit; see the message.", "UnexpectedClientError")
 NOT_ESTABLISHED = Reason(400, 8501, "The call is not connected.", "UnexpectedClientError")
 WRONG_STATE = Reason(400, 8585, "The call is not in a state that allows this.", "UnexpectedClientError")
+GROUP_CALL = Reason(
+    409, 8519, "A group call is not transferred: add the person, then leave.", "UnexpectedClientError"
+)
 TOO_MANY_HOPS = Reason(480, 8521, "The call was forwarded too many times.")
 TIMED_OUT = Reason(408, 10057, "The other end did not finish setting up in time.")
 SETUP_FAILED = Reason(500, 1, "The other end could not set the call up.", "UnexpectedClientError")
@@ -62,6 +69,9 @@ REMEDIES = {
     DO_NOT_DISTURB: "Call later, or set where such calls go (`do_not_disturb_to`).",
     OFFLINE: "Let the called person start an agent.",
     NO_VOICEMAIL: "Start the voicemail service.",
+    NO_MIXER: "Start the mixer service.",
+    NOT_PRESENT: "Name somebody who is in the call.",
+    GROUP_CALL: "Add the person to the call instead.",
     UNKNOWN_USER: "Check the name; a user exists once a token was made for it.",
     TARGET_CALL_GONE: "Name a call of your own that is connected.",
     TRANSFER_CONFLICT: "Wait until the first transfer is over, or cancel it.",

@@ -39,6 +39,7 @@ from signaling.settings import User
 MEDIA_SECONDS = 10.0
 PICKUP_SECONDS = 10.0
 MAX_RINGING = 16
+ONE_DEVICE = ("voicemail", "call", "group")  # kinds of calls that ring at one device only
 
 
 class Ringing:
@@ -82,9 +83,13 @@ class Ringing:
         self._step(call, Deposit(call.callee, otherwise, call.plan), now)
 
     def place_to_session(self, call: Call, session: str, now: float) -> None:
-        """Start a new call to one device: it answers in the place of `call.replaces`, or rings if None."""
+        """Start a new call to one device: it answers in the place of `call.replaces`, or rings if None.
+
+        For a group call that is the mixer.
+        """
         self._calls.keep(call)
-        self._ring(call, {session}, PICKUP_SECONDS if call.replaces else routing.RING_SECONDS, now)
+        at_once = call.replaces or call.kind == "group"
+        self._ring(call, {session}, PICKUP_SECONDS if at_once else routing.RING_SECONDS, now)
 
     def crossing(self, session: str, target: User) -> Call | None:
         """Return the call from a user that rings at the one who now dials that user, or was just answered."""
@@ -123,8 +128,10 @@ class Ringing:
             expiry=NO_MEDIA,
         )
         outcome = answered.outcome
-        self._calls.keep(replace(answered, kind=outcome.kind))
+        answered = self._calls.keep(replace(answered, kind=outcome.kind))
         self._deliver(call.caller.session, CallAnswered(call.id, message.sdp, outcome))
+        for watcher in self._calls.watchers:
+            watcher.answered(answered, now)
 
     def refuse(self, call: Call, session: str, reason: Reason, now: float) -> None:
         """Stop ringing a device; busy or offline counts for it alone, declined for all of its user.
@@ -134,7 +141,7 @@ class Ringing:
         if session not in call.ringing:
             return
         user = self._presence.party(session).raw_id
-        others = call.kind != "voicemail" and user != call.callee.raw_id
+        others = call.kind not in ("voicemail", "group") and user != call.callee.raw_id
         if reason == DECLINED:
             stopped = {each for each in call.ringing if not others or self._is_of(each, user)} - {session}
             call = self._calls.silence(call, stopped, DECLINED_ELSEWHERE)
@@ -145,13 +152,13 @@ class Ringing:
     def tick(self, now: float) -> None:
         """Go on where nobody answered in time; what rings at one device only is left to `Calls.tick`."""
         for call in self._calls.due(now):
-            if call.state == "ringing" and call.kind != "call":
+            if call.state == "ringing" and call.kind not in ("call", "group"):
                 call = self._calls.silence(call, call.ringing, NO_ANSWER)
                 self._not_taken(call, NO_ANSWER, None, now)
 
     def _not_taken(self, call: Call, reason: Reason, by: str | None, now: float) -> None:
         call = self._calls.keep(replace(call, deadline=None))
-        if call.kind in ("voicemail", "call"):
+        if call.kind in ONE_DEVICE:
             self._calls.end(call.id, reason, now, by)
         else:
             self._step(call, routing.after(call.callee, reason, call.plan, self._situation), now, by)
@@ -209,6 +216,7 @@ class Ringing:
             replaces=replaces,
             mailbox=mailbox,
             diverted_for=call.plan.diverted_for,
+            group_id=call.group,
         )
         self._deliver(session, message)
         for candidate in candidates:
@@ -216,12 +224,13 @@ class Ringing:
 
     def _progress(self, call: Call, progress: Progress) -> None:
         self._deliver(call.caller.session, CallProgress(call.id, progress, as_party(call.callee)))
-        self._calls.watcher.progressed(call, progress)
+        for watcher in self._calls.watchers:
+            watcher.progressed(call, progress)
 
     def _busy(self, user: User) -> bool:
         """Tell whether no further call can ring at a user."""
         calls = self._calls.all.values()
-        in_call = any(leg.party.raw_id == user.raw_id for call in calls for leg in call.legs)
+        in_call = any(self._is_of(leg.session, user.raw_id) for call in calls for leg in call.legs)
         if not user.settings.call_waiting and (in_call or self._engaged(user.raw_id)):
             return True
         devices = self._presence.devices(user.raw_id)

@@ -42,6 +42,7 @@ class _Claims(Struct):
     scope: list[Right]
     transfer: bool = False
     voicemail: bool = False
+    mixer: bool = False
 
 
 class Tokens:
@@ -64,6 +65,7 @@ class Tokens:
         minutes: int = MAX_MINUTES,
         transfer: bool = True,
         voicemail: bool = False,
+        mixer: bool = False,
     ) -> tuple[str, datetime]:
         """Return a token of `raw_id` that lives `minutes`, and when it ends (UTC)."""
         now = int(time.time())
@@ -78,6 +80,7 @@ class Tokens:
             "scope": sorted(scopes),
             "transfer": transfer,
             "voicemail": voicemail,
+            "mixer": mixer,
             "ver": version,
             **self._authority,
         }
@@ -102,4 +105,6 @@ class Tokens:
             rights |= {"transfer"}
         if claims.voicemail:
             rights |= {"voicemail"}
+        if claims.mixer:
+            rights |= {"mixer"}
         return Grant(claims.sub, rights, claims.exp, claims.ver)

@@ -40,6 +40,7 @@ from signaling.parts import (
 from signaling.reasons import (
     CANCELLED,
     DECLINED,
+    GROUP_CALL,
     HUNG_UP,
     NO_VOICEMAIL,
     NOT_ESTABLISHED,
@@ -88,6 +89,7 @@ class Transfers:
         ringing: Ringing,
         directory: Directory,
         voicemail_online: Callable[[], bool],
+        grouped: Callable[[str], bool],
         deliver: Callable[[str, HubMessage], None],
         new_id: Callable[[], str],
     ) -> None:
@@ -96,6 +98,7 @@ class Transfers:
         self._ringing = ringing
         self._directory = directory
         self._voicemail_online = voicemail_online
+        self._grouped = grouped
         self._deliver = deliver
         self._new_id = new_id
 
@@ -196,6 +199,9 @@ class Transfers:
         if transfer is not None and transfer.stage == "target":
             self._update(transfer, "Transferring", progress=progress)
 
+    def answered(self, call: Call, now: float) -> None:
+        """Wait until it is heard too."""
+
     def connected(self, call: Call, now: float) -> None:
         """Finish: the new call has audio at both ends, so the old legs end."""
         transfer = self._by_new_call(call.id)
@@ -251,7 +257,9 @@ class Transfers:
         b = call.other(session)
         if call.state != "up" or b is None:
             return NOT_ESTABLISHED
-        if self._concerned(call.id):
+        if self._grouped(call.id):
+            return GROUP_CALL
+        if self.concerned(call.id):
             return TRANSFER_CONFLICT
         parties = (a.party.raw_id, b.party.raw_id)
         target_call: Call | None = None
@@ -276,7 +284,9 @@ class Transfers:
                     return TARGET_CALL_GONE if target_call is None else _unless_answered(target_call, session)
                 if target_call.state != "up":
                     return WRONG_STATE
-                if self._concerned(call_id):
+                if self._grouped(call_id):
+                    return GROUP_CALL
+                if self.concerned(call_id):
                     return TRANSFER_CONFLICT
                 if c.party.raw_id in parties:
                     return bad_argument("The target of a transfer must be a third person.")
@@ -351,7 +361,8 @@ class Transfers:
         offered = transfer is not None and transfer.deadline is not None
         return transfer if offered and transfer and transfer.transferee.session == session else None
 
-    def _concerned(self, call_id: str) -> bool:
+    def concerned(self, call_id: str) -> bool:
+        """Tell whether a call is being handed over, or is what one is handed over to."""
         return call_id in self.all or any(t.target_call == call_id for t in self.all.values())
 
     def _by_new_call(self, call_id: str) -> Transfer | None:

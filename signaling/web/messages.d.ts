@@ -69,18 +69,19 @@ export interface CallAnswer {
   seq?: number;
 }
 
-/** Tell that the first audio of the other end was decoded. */
+/** Tell that the first audio of the other end was decoded; again for each new path that brings some. */
 export interface CallUp {
   type: "call.up";
   call_id: string;
   seq?: number;
 }
 
-/** Cancel, decline or hang up, whichever the call's state makes of it. */
+/** Cancel, decline or hang up, whichever the call's state makes of it. A group call goes on for the others, unless it is to end `for_everyone`. */
 export interface CallEnd {
   type: "call.end";
   call_id: string;
   cause?: "busy" | "declined" | "failed" | "hangup" | "media_lost" | "no_media";
+  for_everyone?: boolean;
   seq?: number;
 }
 
@@ -94,6 +95,49 @@ export interface CallAttach {
   dialled?: string | null;
   transferor?: string | null;
   seconds?: number;
+  seq?: number;
+}
+
+/** Join the group call of this id, under a call id this end mints; the first to join makes it. */
+export interface CallJoin {
+  type: "call.join";
+  call_id: string;
+  group_id: string;
+  sdp: string;
+  seq?: number;
+}
+
+/** Tell the others of a group call that this end is muted, or no longer is. */
+export interface CallMute {
+  type: "call.mute";
+  call_id: string;
+  on: boolean;
+  seq?: number;
+}
+
+/** Ask somebody into a call that is up, under a participant id this end mints: their devices ring. A call of two becomes a group call. What becomes of it, a refusal too, `call.participants` tells. */
+export interface ParticipantAdd {
+  type: "participant.add";
+  call_id: string;
+  participant_id: string;
+  target: string;
+  custom_context?: CustomContext | null;
+  seq?: number;
+}
+
+/** Remove somebody else from a group call, or call off that they are asked into it. */
+export interface ParticipantRemove {
+  type: "participant.remove";
+  call_id: string;
+  participant_id: string;
+  seq?: number;
+}
+
+/** Tell, as the mixer, in which of its calls somebody talks, the dominant one first. */
+export interface MixerSpeakers {
+  type: "mixer.speakers";
+  group_id: string;
+  calls: string[];
   seq?: number;
 }
 
@@ -112,7 +156,7 @@ export interface CallCandidate {
   seq?: number;
 }
 
-/** Renegotiate media. Only the caller offers; the callee asks by `call.hold` or `call.renew` (no glare). An offer with another ICE user (`a=ice-ufrag`) is of a new peer connection, for the path before is lost: it takes the place of that one once it is connected. */
+/** Renegotiate media. Only the caller offers; the callee asks by `call.hold` or `call.renew` (no glare). An offer with another ICE user (`a=ice-ufrag`) is of a new peer connection, perhaps to another end. While the path before brings sound, both say the same; `call.connected` is the word to go over to the new one. If the path before is lost, or the call held, the new one takes its place once it is connected. */
 export interface CallUpdate {
   type: "call.update";
   call_id: string;
@@ -121,10 +165,11 @@ export interface CallUpdate {
   seq?: number;
 }
 
-/** Ask the caller, as the callee, for an offer of a new path. */
+/** Ask the caller, as the callee, for an offer of a new path. The hub may ask either end, with `anew`: an offer of a new path that is not answered yet is void, and from now on this end makes the offers. Whoever is sent an offer makes none any more. */
 export interface CallRenew {
   type: "call.renew";
   call_id: string;
+  anew?: boolean;
   seq?: number;
 }
 
@@ -202,7 +247,7 @@ export interface Welcome {
   session: string;
   secret: string;
   me: Party;
-  rights: ("transfer" | "voicemail" | "voip" | "voip.join")[];
+  rights: ("mixer" | "transfer" | "voicemail" | "voip" | "voip.join")[];
   resumed?: boolean;
   last_seq?: number;
   ice_servers?: IceServer[];
@@ -239,7 +284,7 @@ export interface SessionEnd {
   seq?: number;
 }
 
-/** Ring. With `replaces`, answer at once in the place of that call; with `mailbox`, record for it. */
+/** Ring. With `replaces`, answer at once in the place of that call; with `mailbox`, record for it. With `group_id` it is a group call that `caller` asks this end into. */
 export interface CallIncoming {
   type: "call.incoming";
   call_id: string;
@@ -251,6 +296,7 @@ export interface CallIncoming {
   replaces?: string | null;
   mailbox?: Party | null;
   diverted_for?: "deflection" | "do-not-disturb" | "no-answer" | "unavailable" | "unconditional" | "user-busy" | null;
+  group_id?: string | null;
   seq?: number;
 }
 
@@ -263,9 +309,9 @@ export interface CallProgress {
   seq?: number;
 }
 
-/** Who or what answered a transfer, and over which forwards. */
+/** Who or what answered, and over which forwards; for a group call the party is the group. */
 export interface Outcome {
-  kind: "call" | "forwarded" | "participant" | "voicemail";
+  kind: "call" | "forwarded" | "group" | "participant" | "voicemail";
   party: Party;
   via?: string[];
 }
@@ -279,7 +325,7 @@ export interface CallAnswered {
   seq?: number;
 }
 
-/** Tell both ends that audio is heard at both. */
+/** Tell both ends that audio is heard at both; again when they are to go over to a new path. */
 export interface CallConnected {
   type: "call.connected";
   call_id: string;
@@ -294,6 +340,42 @@ export interface CallEnded {
   seq?: number;
 }
 
+/** Somebody else in a call; Disconnected is told once, with the reason, and is final. */
+export interface Participant {
+  id: string;
+  party: Party;
+  state: "Connected" | "Connecting" | "Disconnected" | "Hold" | "Ringing";
+  muted?: boolean;
+  reason?: Reason | null;
+}
+
+/** Tell everybody else who is in a call, whole and whenever it changes; without a group id it is of two. Whoever is Disconnected is in it once more, and then no longer. `me` is this end's participant id. */
+export interface CallParticipants {
+  type: "call.participants";
+  call_id: string;
+  group_id: string | null;
+  me: string;
+  participants: Participant[];
+  seq?: number;
+}
+
+/** Tell who talks in a group call, by participant ids, the dominant one first; `me` may be among them. */
+export interface CallSpeakers {
+  type: "call.speakers";
+  call_id: string;
+  speakers: string[];
+  seq?: number;
+}
+
+/** Order the mixer to place a call under this id to somebody of a group: by call.place, as if to them. */
+export interface MixerPlace {
+  type: "mixer.place";
+  call_id: string;
+  group_id: string;
+  target: Party;
+  seq?: number;
+}
+
 /** Order the transferee to place a call that takes over from `replaces` once it has audio. */
 export interface CallOriginate {
   type: "call.originate";
@@ -301,7 +383,7 @@ export interface CallOriginate {
   transfer_id: string;
   replaces: string;
   target: Party;
-  kind: "call" | "forwarded" | "participant" | "voicemail";
+  kind: "call" | "forwarded" | "group" | "participant" | "voicemail";
   transferor: Party;
   custom_context?: CustomContext | null;
   seq?: number;
@@ -346,6 +428,11 @@ export type ClientMessage =
   | CallUp
   | CallEnd
   | CallAttach
+  | CallJoin
+  | CallMute
+  | ParticipantAdd
+  | ParticipantRemove
+  | MixerSpeakers
   | CallCandidate
   | CallUpdate
   | CallRenew
@@ -364,6 +451,9 @@ export type HubMessage =
   | CallAnswered
   | CallConnected
   | CallEnded
+  | CallParticipants
+  | CallSpeakers
+  | MixerPlace
   | CallCandidate
   | CallUpdate
   | CallRenew

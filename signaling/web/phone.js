@@ -199,6 +199,10 @@ export class Phone {
         return this.#originate(message, now);
       case "transfer.update":
         return this.#transferUpdate(message);
+      case "call.participants":
+      case "call.speakers":
+      case "mixer.place":
+        return;
       case "mailbox.changed":
         this.#out.push({ news: "mailbox", new: message.new, saved: message.saved });
         return;

@@ -31,7 +31,7 @@ class Switchboard:
 
     def __post_init__(self) -> None:
         self.calls = Calls(self.presence, self.tell, self.records.append)
-        self.calls.watcher = self
+        self.calls.watchers = (self,)
         engaged = self.attaching.__contains__
         self.ringing = Ringing(self.calls, self.presence, self.directory, self.tell, engaged)
         self.user("ann", "a")
@@ -41,6 +41,9 @@ class Switchboard:
 
     def progressed(self, call: Call, progress: Progress) -> None:
         self.watched.append((call.id, progress))
+
+    def answered(self, call: Call, now: float) -> None:
+        self.watched.append((call.id, "answered"))
 
     def connected(self, call: Call, now: float) -> None:
         self.watched.append((call.id, "connected"))

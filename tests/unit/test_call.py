@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from signaling.call import Call, CallRecord, Leg, LegEnd, as_party, record_of
+from signaling.call import Call, CallRecord, Leg, LegEnd, as_party, ice_user, record_of
 from signaling.parts import Outcome, Party
 from signaling.reasons import CANCELLED, HUNG_UP, NO_ANSWER, REPLACED
 from signaling.routing import Plan
@@ -82,3 +82,16 @@ def test_the_record_of_a_call_that_went_on_to_another() -> None:
         LegEnd("8:acs:bob", NO_ANSWER),
         LegEnd("8:acs:cat", HUNG_UP),
     )
+
+
+def test_whoever_joins_a_group_has_the_group_at_the_other_end() -> None:
+    group = User("standup", "", "Group call")
+    joined = Call(id="c1", caller=Leg("a", ANN), sdp="", callee=group, placed_at=1.0, kind="group")
+    assert joined.outcome == Outcome("group", Party("standup", "Group call"))
+
+
+@pytest.mark.parametrize(
+    ("sdp", "user"), [("v=0\r\na=ice-ufrag:x+1/\r\na=ice-pwd:y\r\n", "x+1/"), ("v=0\r\n", ""), ("", "")]
+)
+def test_a_path_is_known_by_its_ice_user(sdp: str, user: str) -> None:
+    assert ice_user(sdp) == user

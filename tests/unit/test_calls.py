@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from signaling.call import CallRecord, LegEnd, as_party
 from signaling.calls import MAX_EARLY_CANDIDATES, RELAYED_AT_ONCE, RELAYED_PER_SECOND
-from signaling.messages import CallCandidate, CallConnected, CallEnded
+from signaling.messages import CallCandidate, CallConnected, CallEnded, CallHold, CallUpdate, Error
 from signaling.parts import Candidate
 from signaling.reasons import (
     CANCELLED,
@@ -43,7 +43,7 @@ def test_up_when_both_have_heard_the_other_and_only_once(x: Switchboard) -> None
     connected = CallConnected("c1")
     assert x.heard("b1") == [("a", connected), ("b1", connected)]
     assert x.heard("b1") == []
-    assert x.watched == [("c1", "connected")]
+    assert x.watched == [("c1", "answered"), ("c1", "connected")]
     assert x.calls.deadline is None
 
 
@@ -211,3 +211,67 @@ def test_what_was_dealt_with_meanwhile_is_not_due_any_more(x: Switchboard) -> No
     x.ends["c1"] = "c2"
     x.tick(MEDIA_SECONDS)
     assert [(r.call_id, r.reason) for r in x.records] == [("c1", NO_MEDIA), ("c2", REPLACED)]
+
+
+# --- descriptions and holds
+
+
+def up(x: Switchboard) -> None:
+    x.place(x.user("bob", "b"))
+    x.answer("b")
+    x.heard("a")
+    x.heard("b")
+
+
+def offered(x: Switchboard, user: str, session: str = "a") -> Told:
+    update = CallUpdate("c1", "offer", f"a=ice-ufrag:{user}", seq=7)
+    return x.hear(lambda: x.calls.update(x.now(), session, update))
+
+
+def answered(x: Switchboard, session: str = "b") -> Told:
+    return x.hear(lambda: x.calls.update(x.now(), session, CallUpdate("c1", "answer", "sdp", seq=7)))
+
+
+def test_the_caller_offers_and_the_callee_answers(x: Switchboard) -> None:
+    up(x)
+    assert offered(x, "") == [("b", CallUpdate("c1", "offer", "a=ice-ufrag:"))]
+    assert x.now().owed == 1
+    assert answered(x) == [("a", CallUpdate("c1", "answer", "sdp"))]
+    assert answered(x) == [("a", CallUpdate("c1", "answer", "sdp"))]
+    assert x.now().owed == 0
+    for [(_, error)] in (offered(x, "", "b"), answered(x, "a")):
+        assert isinstance(error, Error) and "Only the caller offers" in error.reason.message
+    x.calls.leave(x.now(), "b", REPLACED, None)
+    assert offered(x, "") == []
+
+
+def test_both_are_told_when_a_new_path_is_heard(x: Switchboard) -> None:
+    up(x)
+    assert offered(x, "new") == [("b", CallUpdate("c1", "offer", "a=ice-ufrag:new"))]
+    connected = CallConnected("c1")
+    assert [x.heard("a"), x.heard("b")] == [[], [("a", connected), ("b", connected)]]
+    assert [x.heard("a"), x.heard("b")] == [[], []], "once"
+    assert x.watched.count(("c1", "connected")) == 1
+    offered(x, "new")
+    assert len(x.now().heard) == 2, "a hold is no new path"
+
+
+def test_who_holds_is_known(x: Switchboard) -> None:
+    up(x)
+    for on in (True, False):
+        hold = CallHold("c1", on, seq=3)
+        told = x.hear(lambda hold=hold: x.calls.hold(x.now(), "b", hold))  # type: ignore[misc]
+        assert told == [("a", CallHold("c1", on))]
+        assert x.now().held == (frozenset({"b"}) if on else frozenset())
+    x.calls.leave(x.now(), "a", REPLACED, None)
+    assert x.hear(lambda: x.calls.hold(x.now(), "b", CallHold("c1", True))) == []
+
+
+def test_a_call_that_another_one_goes_on_in_leaves_nothing(x: Switchboard) -> None:
+    up(x)
+    assert x.calls.legs("a") == 1
+    call = x.calls.drop("c1")
+    assert (x.calls.all, x.calls.legs("a"), x.records) == ({}, 0, [])
+    x.calls.keep(replace(call, filed=False))
+    x.calls.end("c1", HUNG_UP, 9.0)
+    assert x.records == []

@@ -4,11 +4,9 @@ from typing import Literal
 
 import pytest
 
-from signaling.calls import RELAYED_AT_ONCE
+from signaling.calls import MAX_CALLS, MAX_PENDING, RELAYED_AT_ONCE
 from signaling.hub import (
     GRACE_SECONDS,
-    MAX_CALLS,
-    MAX_PENDING,
     Back,
     Input,
     Joined,
@@ -28,6 +26,8 @@ from signaling.messages import (
     CallEnded,
     CallHold,
     CallIncoming,
+    CallJoin,
+    CallMute,
     CallOriginate,
     CallPlace,
     CallProgress,
@@ -38,6 +38,8 @@ from signaling.messages import (
     ClientMessage,
     Error,
     Hello,
+    MixerSpeakers,
+    ParticipantRemove,
     Ping,
     TokenRefresh,
     TransferCancel,
@@ -58,6 +60,7 @@ from signaling.reasons import (
     BAD_ARGUMENT,
     CANCELLED,
     DECLINED,
+    ENDED_FOR_ALL,
     GLARE,
     HUNG_UP,
     MEDIA_LOST,
@@ -66,6 +69,7 @@ from signaling.reasons import (
     NO_MEDIA,
     NOT_PERMITTED,
     OFFLINE,
+    REMOVED,
     SETUP_FAILED,
     TARGET_CALL_GONE,
     UNKNOWN_CALL,
@@ -74,6 +78,7 @@ from signaling.reasons import (
 )
 from signaling.settings import Group, Settings, ToGroup, ToPerson
 from tests.unit.board import FULL, Board, Told, party
+from tests.unit.group_board import GroupBoard, gone_over, rosters
 
 pytestmark = pytest.mark.unit
 
@@ -511,3 +516,39 @@ def test_nothing_to_wait_for_and_a_tick_before_time(board: Board) -> None:
 def test_a_call_of_the_hub_before_is_attached_or_given_up(board: Board) -> None:
     board.say("ann", CallAttach("c1", "8:acs:bob", caller=True))
     assert board.say("ann", CallEnd("c1")) == [("ann", CallEnded("c1", HUNG_UP))]
+
+
+# --- group calls
+
+
+def test_what_is_asked_of_a_group_reaches_it() -> None:
+    board = GroupBoard("ann", "bob", "cat", "dan")
+    cat = board.three()
+    told = board.say("ann", CallMute("c1", True))
+    assert rosters(told, "cat")[0].participants[0].muted
+    told = board.say("ann", CallHold("c1", True))
+    assert rosters(told, "cat")[0].participants[0].state == "Hold"
+    assert {who for who, _ in board.say("mx", MixerSpeakers(board.group.id, (cat,)))} == {"ann", "bob", "cat"}
+    board.act(board.say("dan", CallJoin("d1", board.group.id, "offer")))
+    assert len(board.group.here) == 4
+    dan = board.group.here[3].id
+    assert ("dan", CallEnded("d1", REMOVED)) in board.say("ann", ParticipantRemove("c1", dan))
+    told = board.say("ann", CallEnd("c1", for_everyone=True))
+    assert ("bob", CallEnded("c1", ENDED_FOR_ALL)) in told and board.empty()
+
+
+def test_a_call_id_that_is_taken_is_no_id_to_join_with() -> None:
+    board = GroupBoard("ann", "bob", "cat", "dan")
+    board.three()
+    for message in (CallJoin("c1", "g", "offer"), CallPlace("c1", "bob", "offer")):
+        [(who, ended)] = board.say("dan", message)
+        assert isinstance(ended, CallEnded) and (who, ended.reason.code) == ("dan", 400)
+
+
+def test_a_mixer_that_leaves_leaves_nobody_behind() -> None:
+    board = GroupBoard("ann", "bob", "cat")
+    board.three()
+    board.mixer("mx2")
+    told = board.act(board.leave("mx"))
+    assert set(gone_over(told)) == {"ann", "bob", "cat", "mx2"}
+    assert not [message for who, message in told if isinstance(message, CallEnded) and who != "mx"]

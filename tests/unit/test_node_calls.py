@@ -43,6 +43,8 @@ from signaling.messages import (
     CallEnded,
     CallHold,
     CallIncoming,
+    CallMute,
+    CallParticipants,
     CallProgress,
     CallRenew,
     CallUpdate,
@@ -349,3 +351,47 @@ def test_a_path_that_is_made_anew_in_time_is_no_end(desk: Desk) -> None:
     desk.media(PathBack("c1"))
     desk.hub(CallUpdate("c1", "answer", "new"))
     assert desk.wait(LOST_SECONDS) == []
+
+
+# --- group calls
+
+
+def in_group(desk: Desk) -> None:
+    desk.outgoing()
+    desk.hub(CallParticipants("c1", "g1", "caller", ()))
+
+
+def test_a_group_is_told_who_is_muted(desk: Desk) -> None:
+    in_group(desk)
+    assert sent(desk.give(Mute("c1", outgoing=True))) == [CallMute("c1", True)]
+    assert sent(desk.give(Mute("c1", outgoing=True))) == []
+    assert sent(desk.give(Mute("c1", incoming=True))) == []
+    assert sent(desk.give(HangUp("c1", for_everyone=True))) == [CallEnd("c1", for_everyone=True)]
+
+
+def test_the_hub_has_a_new_path_offered(desk: Desk) -> None:
+    desk.outgoing()
+    assert ordered(desk.hub(CallRenew("c1", anew=True))) == [Renew("c1")]
+    assert desk.hub(CallRenew("c1", anew=True)) == [], "the offer is yet to come"
+    desk.media(ReofferReady("c1", "new"))
+    assert ordered(desk.hub(CallRenew("c1", anew=True))) == [Renew("c1")], "the one before is void"
+    desk.media(ReofferReady("c1", "newer"))
+    assert ordered(desk.hub(CallUpdate("c1", "answer", "sdp"))) == [ApplyAnswer("c1", "sdp")]
+    desk.give(Hold("c1", True))
+    desk.media(ReofferReady("c1", "held"))
+    assert ordered(desk.hub(CallRenew("c1", anew=True))) == []
+    out = desk.hub(CallUpdate("c1", "answer", "sdp"))
+    assert ordered(out) == [ApplyAnswer("c1", "sdp"), Renew("c1")]
+
+
+def test_the_hub_turns_round_who_offers(desk: Desk) -> None:
+    desk.incoming()
+    assert ordered(desk.hub(CallRenew("c1", anew=True))) == [Renew("c1")]
+    assert desk.call().offerer
+    desk.media(ReofferReady("c1", "new"))
+    desk.hub(CallUpdate("c1", "answer", "sdp"))
+    assert ordered(desk.give(Hold("c1", True))) == [SetHold("c1", True, False, True)]
+    desk.hub(CallUpdate("c1", "answer", "sdp"))
+    desk.hub(CallUpdate("c1", "offer", "other"))
+    assert not desk.call().offerer
+    assert sent(desk.media(PathLost("c1"))) == [CallRenew("c1")]

@@ -12,17 +12,20 @@ from media.orders import (
     Close,
     Closed,
     Failed,
+    GoOver,
     MakeAnswer,
     MakeOffer,
     MediaLost,
     OfferReady,
     PathLost,
+    PathReady,
     ReofferAnswered,
     ReofferReady,
     TakeOver,
 )
 from node.exchange import (
     Accept,
+    AddParticipant,
     Anew,
     CallNews,
     CancelTransfer,
@@ -34,6 +37,7 @@ from node.exchange import (
     DtmfNews,
     HangUp,
     Hold,
+    Join,
     Linked,
     MailboxNews,
     Mute,
@@ -42,6 +46,7 @@ from node.exchange import (
     RingNews,
     RingOver,
     Send,
+    Speakers,
     Transfer,
     TransferNews,
 )
@@ -58,6 +63,8 @@ from signaling.messages import (
     CallEnded,
     CallHold,
     CallIncoming,
+    CallJoin,
+    CallParticipants,
     CallPlace,
     CallProgress,
     CallRenew,
@@ -67,12 +74,15 @@ from signaling.messages import (
     Error,
     HubMessage,
     MailboxChanged,
+    MixerPlace,
+    MixerSpeakers,
+    ParticipantAdd,
     Pong,
     SessionEnd,
     TransferUpdate,
     Welcome,
 )
-from signaling.parts import Candidate, CustomContext, Outcome
+from signaling.parts import Candidate, CustomContext, Outcome, Party
 from signaling.reasons import (
     BUSY,
     CANCELLED,
@@ -424,3 +434,34 @@ def test_mailbox_and_errors_are_passed_on(desk: Desk) -> None:
 @pytest.mark.parametrize("message", [Welcome("s", "x", ANN, ("voip",)), Pong(), SessionEnd(BUSY)])
 def test_messages_of_the_session_are_the_links(desk: Desk, message: HubMessage) -> None:
     assert desk.hub(message) == [] and desk.empty()
+
+
+# --- group calls
+
+
+def test_a_group_is_joined_by_its_id(desk: Desk) -> None:
+    desk.give(Join("c1", "g1"))
+    assert sent(desk.media(OfferReady("c1", "offer"))) == [CallJoin("c1", "g1", "offer")]
+    desk.hub(CallParticipants("c1", "g1", "me", ()))
+    desk.hub(CallAnswered("c1", "answer", Outcome("group", Party("g1", "Group call"))))
+    desk.hub(CallConnected("c1"))
+    assert (desk.call().state, desk.call().group_id) == (CallState.CONNECTED, "g1")
+    desk.media(AudioUp("c1"))
+    assert ordered(desk.give(Anew())) == [Close("c1")], "the mixer is lost too"
+
+
+def test_a_mixer_calls_whom_the_hub_says(desk: Desk) -> None:
+    assert ordered(desk.hub(MixerPlace("c1", "g1", BOB))) == [MakeOffer("c1")]
+    assert desk.hub(MixerPlace("c1", "g1", BOB)) == []
+    assert sent(desk.media(OfferReady("c1", "offer"))) == [CallPlace("c1", BOB.raw_id, "offer")]
+    assert sent(desk.give(Speakers("g1", ("c1",)))) == [MixerSpeakers("g1", ("c1",))]
+
+
+def test_a_new_path_is_gone_over_to_at_the_hubs_word(talking: Desk) -> None:
+    assert ordered(talking.hub(CallUpdate("c1", "offer", "new"))) == [AnswerReoffer("c1", "new")]
+    assert sent(talking.media(PathReady("c1"))) == [CallUp("c1")]
+    assert ordered(talking.hub(CallConnected("c1"))) == [GoOver("c1")]
+
+
+def test_somebody_is_asked_in(talking: Desk) -> None:
+    assert sent(talking.give(AddParticipant("c1", "p1", "cat"))) == [ParticipantAdd("c1", "p1", "cat")]

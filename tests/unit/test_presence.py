@@ -63,3 +63,12 @@ def test_what_becomes_of_a_session_counts_at_once() -> None:
     for name in ("a", "b", "vm", "unknown"):
         present.remove(name)
     assert not present.online and not present.sessions and not present.graces
+
+
+def test_a_mixer_never_rings() -> None:
+    mixers = {name: session("mixer", "voip", "mixer") for name in ("m1", "m2")}
+    present = presence(**mixers)
+    assert set(present.online) == set()
+    assert present.mixer({"m1": 2, "m2": 1}.__getitem__) == "m2"
+    assert present.mixer(lambda _: 0, besides="m1") == "m2"
+    assert present.voicemail(lambda _: 0) is None

@@ -31,6 +31,7 @@ from signaling.reasons import (
     BAD_ARGUMENT,
     CANCELLED,
     DECLINED,
+    GROUP_CALL,
     HUNG_UP,
     NETWORK,
     NO_ANSWER,
@@ -51,6 +52,7 @@ from signaling.reasons import (
 from signaling.settings import Settings, ToPerson
 from signaling.transfer import AFTER_SECONDS, OFFER_SECONDS
 from tests.unit.board import FULL, NO_RULES, Board, Told, party
+from tests.unit.group_board import GroupBoard
 
 pytestmark = pytest.mark.unit
 
@@ -720,3 +722,13 @@ def test_c_comes_back_as_another_and_is_reached_there(consulting: Board) -> None
     attach(consulting, "cat", "c2", remote="ann", caller=False)
     told = obey(consulting)
     assert [session for session, m in told if isinstance(m, CallIncoming)] == ["again"]
+
+
+def test_a_group_call_is_not_transferred() -> None:
+    board = GroupBoard("ann", "bob", "cat", "dan")
+    board.three()
+    board.talk("ann", "dan", "c2")
+    for call_id, target in (("c1", ParticipantTarget("dan")), ("c2", CallTarget("c1"))):
+        [(who, update)] = board.say("ann", TransferRequest(f"t-{call_id}", call_id, target))
+        assert isinstance(update, TransferUpdate)
+        assert (who, update.call_id, update.state, update.error) == ("ann", call_id, "Failed", GROUP_CALL)

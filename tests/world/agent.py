@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from node.exchange import CallNews, News, RingNews, TransferNews
 from node.phone import Phone
@@ -14,13 +15,20 @@ from signaling.reasons import Reason
 FULL: frozenset[Right] = frozenset({"voip", "voip.join", "transfer"})
 
 
+Place: TypeAlias = tuple[str, str, int]  # agent, call, path
+
+
 @dataclass
 class Peer:
-    """One end of a modelled peer connection."""
+    """One end of a modelled path."""
 
-    remote: str | None = None
+    serial: int
+    remote: Place | None = None
     heard: bool = False
-    silent: bool = False  # its path is lost
+    may: bool = False  # take the place of the one before
+    silent: bool = False  # lost
+    held: bool = False
+    closed: bool = False
 
 
 @dataclass
@@ -35,6 +43,8 @@ class Agent:
     alive: bool = True
     linked: bool = True
     peers: dict[str, Peer] = field(default_factory=dict)
+    nexts: dict[str, Peer] = field(default_factory=dict)
+    lingering: list[Peer] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     taken: list[tuple[str, str]] = field(default_factory=list)
     on_ring: Callable[[Session], None] | None = None

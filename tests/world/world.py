@@ -1,7 +1,6 @@
 """Phones, hub, wires and a make-believe network of sound on one simulated clock.
 
-Messages are encoded and decoded on every hop; wires keep order but take random time. The sound is a
-model: descriptions match or not, peers are alive or not; it knows nothing of codecs, ICE or loss.
+Messages are encoded and decoded on every hop; wires keep order but take random time.
 """
 
 import heapq
@@ -26,7 +25,8 @@ from signaling.messages import (
 )
 from signaling.parts import Right
 from signaling.settings import Settings, User
-from tests.world.agent import FULL, Agent, Peer
+from tests.world.agent import FULL, Agent
+from tests.world.sound import Sound
 
 
 class World:
@@ -46,6 +46,7 @@ class World:
         self._wires: dict[tuple[str, str], float] = {}
         self._logs: dict[str, list[bytes]] = {}
         self._unsent: dict[str, list[bytes]] = {}
+        self.sound = Sound(self.agents, self.random, self._happen, self._later)
 
     # --- who is there
 
@@ -72,6 +73,12 @@ class World:
         agent.on_ring = lambda call: self.do(name, exchange.Accept(call.id))
         return agent
 
+    def mixer(self, name: str = "mx") -> Agent:
+        """Connect a mixer that answers whatever rings."""
+        agent = self.join(name, rights=FULL | {"mixer"})
+        agent.on_ring = lambda call: self.do(name, exchange.Accept(call.id))
+        return agent
+
     # --- what happens
 
     def do(self, name: str, command: exchange.Input) -> None:
@@ -92,9 +99,7 @@ class World:
         agent = self.agents[name]
         if not agent.alive:
             return
-        for call_id in agent.peers:
-            if other := self._other(agent, call_id):
-                self._miss(other, call_id)
+        self.sound.die(agent)
         agent.alive = agent.linked = False
         self._later(noticed_after, lambda: self._hub(Lost(agent.session)))
 
@@ -147,16 +152,14 @@ class World:
     def lose_path(self, call_id: str, *names: str) -> None:
         """Let these hear no more of a call, until its path is made anew."""
         for name in names:
-            agent = self.agents[name]
-            agent.peers[call_id].silent = True
-            self._later(3.0, partial(self._miss_path, agent, call_id))
+            self.sound.lose(self.agents[name], call_id)
 
     def leave(self, name: str) -> None:
         """Let an agent say goodbye."""
         agent = self.agents[name]
         agent.alive = False
         for call_id in list(agent.peers):
-            self._close(agent, call_id)
+            self.sound.close(agent, call_id)
         self._later(0.001, lambda: self._hub(Left(agent.session)))
 
     def run(self, seconds: float) -> None:
@@ -201,7 +204,11 @@ class World:
         a, b = self.agents[one], self.agents[other]
         for call_id in set(a.connected()) & set(b.connected()):
             states = {agent.phone.calls[call_id].state for agent in (a, b)}
-            if states == {CallState.CONNECTED} and self._sounds(a, call_id) and self._sounds(b, call_id):
+            if (
+                states == {CallState.CONNECTED}
+                and self.sound.hears(a, call_id, b)
+                and self.sound.hears(b, call_id, a)
+            ):
                 return call_id
         return None
 
@@ -209,6 +216,9 @@ class World:
         """Assert that nothing is left anywhere."""
         assert self.hub.calls.all == {}
         assert self.hub.transfers.all == {}
+        assert self.hub.groups.all == {}
+        assert self.hub.groups.mixing.passages.all == []
+        assert self.hub.names.empty
         assert self.hub.deadline is None
         for agent in self._alive():
             assert agent.phone.calls == {}, (agent.name, agent.phone.calls)
@@ -216,7 +226,7 @@ class World:
             assert agent.phone.offers == {}
             assert agent.phone.transfers == {}
             assert agent.phone.deadline is None
-            assert agent.peers == {}
+            assert agent.peers == agent.nexts == {}
 
     # --- the machinery
 
@@ -279,7 +289,7 @@ class World:
                     else:
                         self._unsent.setdefault(agent.session, []).append(frame)
                 case exchange.Do(order):
-                    self._order_media(agent, order)
+                    self.sound.order(agent, order)
                 case RingNews(call):
                     agent.news.append(output)
                     if agent.on_ring:
@@ -287,89 +297,10 @@ class World:
                 case _:
                     agent.news.append(output)
 
-    def _miss(self, agent: Agent, call_id: str) -> None:
-        def act() -> None:
-            call = agent.phone.calls.get(call_id)
-            if call and not (call.local_hold or call.remote_hold):
-                self._happen(agent, orders.MediaLost(call_id), 0.0)
-
-        self._later(10.0, act)
-
-    def _happen(self, agent: Agent, happening: orders.Happening, delay: float | None = None) -> None:
+    def _happen(self, agent: Agent, happening: orders.Happening, delay: float | None) -> None:
         def act() -> None:
             if agent.alive:
                 outputs = agent.phone.handle(exchange.FromMedia(happening), self.now)
                 self._carry_out(agent, outputs)
 
         self._later(self.random.uniform(0.001, 0.01) if delay is None else delay, act)
-
-    def _order_media(self, agent: Agent, order: orders.Order) -> None:
-        peer = agent.peers.get(order.call_id)
-        match order:
-            case orders.MakeOffer(call_id):
-                agent.peers.setdefault(call_id, Peer())
-                self._happen(agent, orders.OfferReady(call_id, f"offer of {agent.name}"))
-            case orders.MakeAnswer(call_id, sdp):
-                agent.peers.setdefault(call_id, Peer()).remote = sdp.split()[-1]
-                self._happen(agent, orders.AnswerReady(call_id, f"answer of {agent.name}"))
-            case orders.ApplyAnswer(call_id, sdp):
-                if peer and peer.remote and "renewed" in sdp:
-                    self._renewed(agent, call_id)
-                elif peer and peer.remote is None:
-                    peer.remote = sdp.split()[-1]
-                    self._later(self.random.uniform(0.005, 0.03), lambda: self._connect(agent, call_id))
-            case orders.AnswerReoffer(call_id, sdp):
-                self._happen(agent, orders.ReofferAnswered(call_id, sdp.replace("offer", "answer")))
-            case orders.Renew(call_id):
-                self._happen(agent, orders.ReofferReady(call_id, "offer renewed"))
-            case orders.SetHold(call_id, _, _, offerer):
-                if offerer:
-                    self._happen(agent, orders.ReofferReady(call_id, "offer"))
-            case orders.TakeOver(call_id, old):
-                agent.taken.append((old, call_id))
-            case orders.Close(call_id):
-                self._close(agent, call_id)
-            case orders.AddCandidate() | orders.Mute():
-                pass
-
-    def _connect(self, agent: Agent, call_id: str) -> None:
-        other = self._other(agent, call_id)
-        mine = agent.peers.get(call_id)
-        if other is None or mine is None or not (other.alive and agent.alive):
-            return
-        for end in (agent, other):
-            peer = end.peers[call_id]
-            if not peer.heard:
-                peer.heard = True
-                self._happen(end, orders.AudioUp(call_id))
-
-    def _renewed(self, agent: Agent, call_id: str) -> None:
-        other = self._other(agent, call_id)
-        for end in (agent, other):
-            if end is not None and end.alive:
-                end.peers[call_id].silent = False
-                self._happen(end, orders.PathBack(call_id))
-
-    def _miss_path(self, agent: Agent, call_id: str) -> None:
-        peer = agent.peers.get(call_id)
-        if peer and peer.silent and agent.alive:
-            self._happen(agent, orders.PathLost(call_id))
-            self._later(3.0, lambda: self._miss_path(agent, call_id))
-
-    def _close(self, agent: Agent, call_id: str) -> None:
-        other = self._other(agent, call_id)
-        peer = agent.peers.pop(call_id, None)
-        if peer is not None and other is not None and other.alive:
-            self._happen(other, orders.MediaLost(call_id))
-        self._happen(agent, orders.Closed(call_id))
-
-    def _other(self, agent: Agent, call_id: str) -> Agent | None:
-        mine = agent.peers.get(call_id)
-        other = self.agents.get(mine.remote) if mine and mine.remote else None
-        theirs = other.peers.get(call_id) if other else None
-        return other if theirs and theirs.remote == agent.name else None
-
-    def _sounds(self, agent: Agent, call_id: str) -> bool:
-        other = self._other(agent, call_id)
-        peer = agent.peers.get(call_id)
-        return bool(other and other.alive and peer and peer.heard)

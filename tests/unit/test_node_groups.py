@@ -1,0 +1,73 @@
+"""Group calls at an endpoint: what is asked for, and what is known of the others."""
+
+import pytest
+from msgspec.structs import replace
+
+from node.exchange import AddParticipant, CallNews, Dial, Mute, RemoveParticipant
+from signaling.messages import (
+    CallMute,
+    CallParticipants,
+    CallSpeakers,
+    ParticipantAdd,
+    ParticipantRemove,
+)
+from signaling.parts import CustomContext, Participant
+from signaling.reasons import HUNG_UP
+from tests.unit.desk import BOB, CAT, Desk, sent
+
+pytestmark = pytest.mark.unit
+
+HERE = (Participant("callee", BOB, "Connected"), Participant("p1", CAT, "Ringing"))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Ann, who talks with Bob."""
+    desk = Desk()
+    desk.outgoing()
+    return desk
+
+
+def test_only_a_call_that_is_up_takes_somebody_in(desk: Desk) -> None:
+    context = CustomContext("hello")
+    assert sent(desk.give(AddParticipant("c1", "p1", "cat", context))) == [
+        ParticipantAdd("c1", "p1", "cat", context)
+    ]
+    assert sent(desk.give(RemoveParticipant("c1", "p1"))) == [ParticipantRemove("c1", "p1")]
+    desk.give(Dial("c2", "cat"))
+    for call_id in ("c2", "c9"):
+        assert desk.give(AddParticipant(call_id, "p2", "dan")) == []
+
+
+def test_who_is_there_and_who_talks(desk: Desk) -> None:
+    desk.hub(CallParticipants("c1", "g1", "caller", HERE))
+    assert (desk.call().group_id, desk.call().me, desk.call().participants) == ("g1", "caller", HERE)
+    desk.hub(CallSpeakers("c1", ("callee",)))
+    assert desk.call().speakers == ("callee",)
+    assert desk.call().remote == BOB
+    gone = replace(HERE[0], state="Disconnected", reason=HUNG_UP)
+    cat = replace(HERE[1], state="Connected")
+    desk.hub(CallParticipants("c1", "g1", "caller", (cat, gone)))
+    assert (desk.call().remote, desk.call().speakers) == (BOB, ("callee",))
+    [news] = desk.hub(CallParticipants("c1", None, "caller", (cat,)))
+    assert isinstance(news, CallNews)
+    assert (news.call.group_id, news.call.remote, news.call.speakers) == (None, CAT, ())
+
+
+def test_a_refusal_leaves_a_call_of_two(desk: Desk) -> None:
+    refused = Participant("p1", CAT, "Disconnected", reason=HUNG_UP)
+    desk.hub(CallParticipants("c1", None, "caller", (HERE[0], refused)))
+    assert (desk.call().group_id, desk.call().remote) == (None, BOB)
+
+
+def test_a_group_learns_at_first_who_is_muted(desk: Desk) -> None:
+    assert sent(desk.give(Mute("c1", outgoing=True))) == []
+    assert sent(desk.hub(CallParticipants("c1", "g1", "caller", HERE))) == [CallMute("c1", True)]
+    assert sent(desk.hub(CallParticipants("c1", "g1", "caller", HERE[:1]))) == []
+    desk.hub(CallParticipants("c1", None, "caller", HERE[:1]))
+    assert sent(desk.hub(CallParticipants("c1", "g2", "caller", HERE))) == [CallMute("c1", True)]
+
+
+def test_a_call_that_is_over_has_nobody_in_it(desk: Desk) -> None:
+    desk.ended()
+    assert desk.hub(CallParticipants("c1", "g1", "caller", HERE)) == []

@@ -1,0 +1,202 @@
+"""The make-believe network of sound: paths between two ends, made by descriptions, alive or not.
+
+It knows nothing of codecs, ICE or loss. A description names its end and its path; a path connects once both
+ends have each other's. A second path takes the place of the first as in `media.engine`.
+"""
+
+import itertools
+import random
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from media import orders
+from tests.world.agent import Agent, Peer, Place
+
+LINGER_SECONDS = 1.0
+
+Happen = Callable[[Agent, orders.Happening, float | None], None]
+Later = Callable[[float, Callable[[], None]], None]
+
+
+class Sound:
+    """All paths of all agents."""
+
+    def __init__(self, agents: Mapping[str, Agent], rng: random.Random, happen: Happen, later: Later) -> None:
+        self._agents = agents
+        self._random = rng
+        self._happen = happen
+        self._later = later
+        self._serial = itertools.count(1)
+
+    def order(self, agent: Agent, order: orders.Order) -> None:
+        """Carry out an order."""
+        call_id = order.call_id
+        match order:
+            case orders.MakeOffer():
+                peer = agent.peers.setdefault(call_id, self._peer())
+                self._tell(agent, orders.OfferReady(call_id, describe("offer", agent, call_id, peer)))
+            case orders.MakeAnswer(sdp=sdp):
+                peer = agent.peers.setdefault(call_id, self._peer())
+                peer.remote = place(sdp)
+                self._tell(agent, orders.AnswerReady(call_id, describe("answer", agent, call_id, peer)))
+            case orders.ApplyAnswer(sdp=sdp):
+                newest = agent.nexts.get(call_id) or agent.peers.get(call_id)
+                if newest and newest.remote is None:
+                    newest.remote = place(sdp)
+                    delay = self._random.uniform(0.005, 0.03)
+                    self._later(delay, lambda: self._connect(agent, call_id, newest))
+            case orders.AnswerReoffer(sdp=sdp):
+                known = (agent.nexts.get(call_id), agent.peers.get(call_id))
+                peer = next((p for p in known if p and p.remote == place(sdp)), None) or self._peer()
+                if peer not in known:
+                    peer.remote = place(sdp)
+                    agent.nexts[call_id] = peer
+                self._tell(agent, orders.ReofferAnswered(call_id, describe("answer", agent, call_id, peer)))
+            case orders.Renew():
+                peer = agent.nexts[call_id] = self._peer()
+                self._tell(agent, orders.ReofferReady(call_id, describe("offer", agent, call_id, peer)))
+            case orders.SetHold(offerer=offerer, local=local, remote=remote):
+                if held := agent.nexts.get(call_id) or agent.peers.get(call_id):
+                    agent.peers[call_id].held = local or remote
+                    self._go_over(agent, call_id)
+                    if offerer:
+                        offer = describe("offer", agent, call_id, held)
+                        self._tell(agent, orders.ReofferReady(call_id, offer))
+            case orders.GoOver():
+                if following := agent.nexts.get(call_id):
+                    following.may = True
+                    self._go_over(agent, call_id)
+            case orders.TakeOver(old=old):
+                agent.taken.append((old, call_id))
+            case orders.Close():
+                self.close(agent, call_id)
+            case _:
+                pass
+
+    def close(self, agent: Agent, call_id: str) -> None:
+        """Close every path of a call."""
+        agent.nexts.pop(call_id, None)
+        if peer := agent.peers.pop(call_id, None):
+            self._closed(peer)
+        self._tell(agent, orders.Closed(call_id))
+
+    def die(self, agent: Agent) -> None:
+        """Let nobody hear an agent any more that is gone without a goodbye."""
+        for call_id, peer in agent.peers.items():
+            if end := self._far(peer, agent, call_id):
+                self._later(3.0, partial(self._miss, *end, 10.0))
+
+    def lose(self, agent: Agent, call_id: str) -> None:
+        """Let an agent hear no more of a call, until its path is made anew."""
+        peer = agent.peers[call_id]
+        peer.silent = True
+        self._later(3.0, lambda: self._repeat(agent, call_id, peer))
+
+    def hears(self, one: Agent, call_id: str, other: Agent) -> bool:
+        """Tell whether an agent's call brings the sound of another: directly, or by a mixer of both."""
+        peer = one.peers.get(call_id)
+        end = self._far(peer, one, call_id) if peer and peer.heard and not peer.silent else None
+        if end is None or not end[0].alive:
+            return False
+        far, far_call, _ = end
+        if far is other:
+            return True
+        group = far.phone.calls[far_call].group_id if far_call in far.phone.calls else None
+        for leg in far.phone.calls.values():
+            at = far.peers.get(leg.id)
+            to = self._far(at, far, leg.id) if at and group and leg.group_id == group else None
+            if to and to[0] is other and to[0].alive:
+                return True
+        return False
+
+    def _peer(self) -> Peer:
+        return Peer(next(self._serial))
+
+    def _tell(self, agent: Agent, happening: orders.Happening) -> None:
+        self._happen(agent, happening, None)
+
+    def _far(self, peer: Peer | None, agent: Agent, call_id: str) -> tuple[Agent, str, Peer] | None:
+        """Return the other end of a path whose ends know each other."""
+        if peer is None or peer.remote is None:
+            return None
+        name, far_call, serial = peer.remote
+        far = self._agents[name]
+        for theirs in (far.nexts.get(far_call), far.peers.get(far_call), *far.lingering):
+            if theirs and theirs.serial == serial and theirs.remote == (agent.name, call_id, peer.serial):
+                return far, far_call, theirs
+        return None
+
+    def _connect(self, agent: Agent, call_id: str, peer: Peer) -> None:
+        end = self._far(peer, agent, call_id)
+        if end is None or not (agent.alive and end[0].alive):
+            return
+        for who, where, path in ((agent, call_id, peer), end):
+            path.heard = True
+            if who.peers.get(where) is path:
+                self._tell(who, orders.AudioUp(where))
+            elif who.nexts.get(where) is path:
+                self._tell(who, orders.PathReady(where))
+                self._go_over(who, where)
+
+    def _go_over(self, agent: Agent, call_id: str) -> None:
+        before, after = agent.peers.get(call_id), agent.nexts.get(call_id)
+        if not (before and after and after.heard and agent.alive):
+            return
+        if not (after.may or before.silent or before.held or before.closed):
+            return
+        after.held = before.held
+        agent.peers[call_id] = agent.nexts.pop(call_id)
+        agent.lingering.append(before)
+        self._tell(agent, orders.PathBack(call_id))
+
+        def let_go() -> None:
+            agent.lingering.remove(before)
+            if agent.alive:
+                self._closed(before)
+
+        self._later(0.0 if before.silent or before.held or before.closed else LINGER_SECONDS, let_go)
+
+    def _closed(self, peer: Peer) -> None:
+        """Let the other end of a path know that it is closed."""
+        peer.closed = True
+        if peer.remote is None:
+            return
+        name, call_id, serial = peer.remote
+        far = self._agents[name]
+        theirs = far.peers.get(call_id)
+        if theirs and theirs.serial == serial and far.alive and not theirs.closed:
+            theirs.closed = True
+            self._go_over(far, call_id)
+            if far.peers.get(call_id) is theirs:
+                self._tell(far, orders.MediaLost(call_id))
+
+    def _miss(self, agent: Agent, call_id: str, peer: Peer, seconds: float) -> None:
+        if agent.peers.get(call_id) is not peer or not agent.alive or peer.held:
+            return
+        peer.silent = True
+        self._go_over(agent, call_id)
+        if agent.peers.get(call_id) is peer:
+            self._repeat(agent, call_id, peer)
+            self._later(seconds - 3.0, lambda: self._lost(agent, call_id, peer))
+
+    def _lost(self, agent: Agent, call_id: str, peer: Peer) -> None:
+        if agent.peers.get(call_id) is peer and agent.alive:
+            self._happen(agent, orders.MediaLost(call_id), 0.0)
+
+    def _repeat(self, agent: Agent, call_id: str, peer: Peer) -> None:
+        if agent.peers.get(call_id) is peer and peer.silent and agent.alive:
+            self._tell(agent, orders.PathLost(call_id))
+            self._later(3.0, lambda: self._repeat(agent, call_id, peer))
+
+
+def describe(kind: str, agent: Agent, call_id: str, peer: Peer) -> str:
+    """Return the description of an end of a path."""
+    return f"{kind} of {agent.name} in {call_id}\na=ice-ufrag:{peer.serial}"
+
+
+def place(sdp: str) -> Place:
+    """Return which end of which path a description is of."""
+    found = re.fullmatch(r"\w+ of (\S+) in (\S+)\na=ice-ufrag:(\d+)", sdp)
+    assert found, sdp
+    return found[1], found[2], int(found[3])
