@@ -108,7 +108,8 @@ class World:
         agent = self.agents[name]
         if agent.linked:
             agent.linked = False
-            self._later(0.001, lambda: self._hub(Lost(agent.session)))
+            # A socket that is back before its loss is noticed has taken the place of the old one.
+            self._later(0.001, lambda: None if agent.linked else self._hub(Lost(agent.session)))
             self.do(name, exchange.Linked(False))
 
     def resume(self, name: str) -> None:
