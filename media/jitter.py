@@ -23,7 +23,8 @@ MARGIN = 1 * MILLISECOND
 CEILING = 300 * MILLISECOND  # delay however bad the network is, or however false its timestamps
 TOLERANCE = 5 * MILLISECOND  # by which the slack may miss the target before time is filled to make it up
 LATE_SHARE = 0.01  # of packets may come after their time
-LOST_SHARE = 0.008  # of packets may stay lost although the one after them carries them
+LOST_SHARE = 0.0055  # of packets may stay lost although the one after them carries them
+UNSEEN = 4  # packets to come may outdo n known ones by 4 / (4 + n) of the spread
 TOGETHER = 4 * MILLISECOND  # between packets that come at once
 MEMORY = 3 * SAMPLE_RATE  # of sound whose transits are remembered
 LOSS_MEMORY = 10 * SAMPLE_RATE
@@ -137,10 +138,11 @@ class Transits:
             self.target += by
 
     def _aim(self) -> None:
-        fastest, needed = self._sorted[0], self._exceeded_by(LATE_SHARE)
+        fastest, needed, count = self._sorted[0], self._exceeded_by(LATE_SHARE), len(self._sorted)
         lost_share = len(self._lost) * self._samples / min(self._passed, LOSS_MEMORY)
         if lost_share > LOST_SHARE:
             needed = max(needed, self._exceeded_by(LOST_SHARE / lost_share) + self._samples)
+        needed += max(0, needed - self._sorted[count // 2]) * UNSEEN // (UNSEEN + count)
         least = FLOOR if self._passed > SAMPLE_RATE // 2 else START
         self.target = min(max(needed + MARGIN, fastest + least), fastest + CEILING)
 

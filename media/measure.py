@@ -3,7 +3,7 @@
 Samples are int16, mono, 48 kHz; times are in seconds from the first sample.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,20 @@ def delay_seconds(heard: NDArray[np.int16], said: NDArray[np.int16]) -> float:
     return (lag if lag < len(heard) else lag - size) / audio.SAMPLE_RATE
 
 
+def places(times: Sequence[float], start: float) -> list[float]:
+    """Return when a player that begins at `start` plays each of the frames that came at these times.
+
+    A frame may come a little late without a hole being heard: the next one makes up for it.
+    """
+    found, due = [], start
+    for at in times:
+        if at - due > audio.FRAME_SECONDS:
+            due = at
+        found.append(due)
+        due += audio.FRAME_SECONDS
+    return found
+
+
 def timeline(
     times: Iterable[float], frames: Iterable[NDArray[np.int16]], start: float, end: float
 ) -> NDArray[np.int16]:
@@ -79,17 +93,14 @@ def timeline(
 
     `times` are the seconds, on any clock, at which each of the frames (20 ms each, in order) came.
     """
+    kept = [(at, frame) for at, frame in zip(times, frames, strict=True) if start <= at < end]
     pieces: list[NDArray[np.int16]] = []
     due = start
-    for at, frame in zip(times, frames, strict=True):
-        if not start <= at < end:
-            continue
-        # A frame may come a little late without a hole being heard: the next one makes up for it.
-        if at - due > audio.FRAME_SECONDS:
-            pieces.append(np.zeros(_at(at - due), np.int16))
-            due = at
+    for (_, frame), place in zip(kept, places([at for at, _ in kept], start), strict=True):
+        if place > due:
+            pieces.append(np.zeros(_at(place - due), np.int16))
         pieces.append(frame)
-        due += audio.FRAME_SECONDS
+        due = place + audio.FRAME_SECONDS
     if end - due > audio.FRAME_SECONDS:
         pieces.append(np.zeros(_at(end - due), np.int16))
     return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)

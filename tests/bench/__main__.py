@@ -17,6 +17,7 @@ import click
 from tests.bench import (
     call_bench,
     cpu_bench,
+    drift_bench,
     fuzz_bench,
     latency_bench,
     quality_bench,
@@ -51,7 +52,7 @@ def run(name: str, rows: Coroutine[Any, Any, list[Row]]) -> None:
 def main(context: click.Context) -> None:
     """Measure everything, or one thing by name."""
     if context.invoked_subcommand is None:
-        for command in (setup, latency, quality, cpu, call, recorder):
+        for command in (setup, latency, quality, drift, cpu, call, recorder):
             context.invoke(command)
         context.invoke(fuzz, packets=100_000)
         console.print(f"figures in {RESULT}, pictures beside it")
@@ -60,8 +61,8 @@ def main(context: click.Context) -> None:
 @main.command()
 @click.option("--seconds", default=30.0, show_default=True, help="of speech")
 @click.option("--only", multiple=True, help=", ".join(one.name for one in quality_bench.NETWORKS))
-@click.option("--seeds", default=2, show_default=True, type=click.IntRange(1, 3))
-@click.option("--at-once", default=2, show_default=True, help="groups of receivers at a time")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 3))
+@click.option("--at-once", default=3, show_default=True, help="calls to libwebrtc at a time")
 def quality(seconds: float, only: tuple[str, ...], seeds: int, at_once: int) -> None:
     """PESQ-wb, STOI and delay over bad networks."""
     run("quality", quality_bench.rows(seconds, only, seeds, at_once))
@@ -72,6 +73,13 @@ def quality(seconds: float, only: tuple[str, ...], seeds: int, at_once: int) -> 
 def latency(seeds: int) -> None:
     """Mouth to ear, and how it comes back."""
     run("latency", latency_bench.rows(seeds))
+
+
+@main.command()
+@click.option("--minutes", default=30, show_default=True)
+def drift(minutes: int) -> None:
+    """Delay between clocks 200 ppm apart."""
+    run("drift", drift_bench.rows(minutes))
 
 
 @main.command()

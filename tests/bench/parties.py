@@ -4,9 +4,10 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain, cycle, repeat
+from typing import TypeAlias
 
 import numpy as np
 from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -33,12 +34,15 @@ SOUND_DBFS = -50.0
 LATE_SECONDS = 0.010
 HELD_SECONDS = 0.040
 
+Clock: TypeAlias = Callable[[], float]
+
 
 class Mouth:
     """Say a soft tone, then what it is told to, and know when each frame was handed over."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.monotonic) -> None:
         self.times = array("d")
+        self._clock = clock
         self._frames: Iterator[Frame] = cycle(_frames(tone()))
 
     def say(self, samples: NDArray[np.int16], *, loop: bool) -> None:
@@ -48,7 +52,7 @@ class Mouth:
         self._frames = cycle(frames) if loop else chain(frames, repeat(SILENCE))
 
     def read(self) -> Frame:
-        self.times.append(time.monotonic())
+        self.times.append(self._clock())
         return next(self._frames)
 
     def close(self) -> None:
@@ -62,7 +66,8 @@ def _frames(samples: NDArray[np.int16]) -> list[Frame]:
 class Ear:
     """Know when sound first came and when each frame came, and keep the frames if asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self.first = 0.0
         self.sound = asyncio.Event()
         self.times = array("d")
@@ -70,7 +75,7 @@ class Ear:
         self.also: Sink | None = None
 
     def write(self, frame: Frame) -> None:
-        now = time.monotonic()
+        now = self._clock()
         self.times.append(now)
         if self.frames is not None:
             self.frames.append(frame.copy())

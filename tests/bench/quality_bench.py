@@ -1,20 +1,23 @@
 """Quality over a bad network: PESQ-wb, STOI and delay of the same speech through the same fates of packets.
 
-callnode and stock aiortc are heard with their own senders; libwebrtc's NetEq hears callnode's sender. A group
-of receivers that the machine disturbed is repeated as a whole.
+callnode and stock aiortc are heard in virtual time, each with its own sender. libwebrtc's NetEq runs in real
+time only: it hears callnode's sender, live and steered by its reports, again where the machine disturbed it.
 """
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from statistics import mean
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES
-from tests.bench import plots
+from tests.bench import plots, virtual
 from tests.bench.material import material
 from tests.bench.network import Network
-from tests.bench.processes import WRTC, converse_at_once, kinds
+from tests.bench.processes import WRTC, Heard, converse_at_once, wrtc_folder
 from tests.bench.report import FOLDER, Row, Steps, console, row, steps
 from tests.bench.scoring import Listening, Score
 
@@ -29,7 +32,7 @@ NETWORKS = (
     Network("2 % random", loss=0.02),
     Network("20 % random", loss=0.20),
 )
-SENDERS = {"callnode": "callnode", "stock": "stock", WRTC: "callnode"}
+VIRTUAL = {"callnode": virtual.callnode, "stock": virtual.stock}
 SEEDS = (7, 11, 13)
 ATTEMPTS = 3
 
@@ -46,48 +49,64 @@ Group = dict[str, Cell]  # by receiver
 
 
 async def rows(
-    seconds: float = 30.0, only: Sequence[str] = (), seeds: int = 2, at_once: int = 2
+    seconds: float = 30.0, only: Sequence[str] = (), seeds: int = 3, at_once: int = 3
 ) -> list[Row]:
-    """Measure, `at_once` groups of receivers at a time, and draw quality over loss and over delay."""
+    """Measure, NetEq `at_once` networks at a time, and draw quality over loss and over delay."""
     networks = [one for one in NETWORKS if not only or one.name in only]
     if not networks:
         raise ValueError(f"there are the networks {', '.join(one.name for one in NETWORKS)}")
     asked = [(network, seed) for network in networks for seed in SEEDS[:seeds]]
-    found: dict[tuple[str, int], Group] = {}
-    with steps("quality", -(-len(asked) // at_once)) as step:
-        for first in range(0, len(asked), at_once):
-            await _measure(asked[first : first + at_once], seconds, found, step)
+    live = wrtc_folder() is not None
+    with steps("quality", len(asked) * len(VIRTUAL) + live * len(asked)) as step:
+        found = await _in_virtual_time(asked, seconds, step)
+        for first in range(0, len(asked), at_once) if live else ():
+            await _live(asked[first : first + at_once], seconds, found, step)
     groups = {network.name: [found[network.name, seed] for seed in SEEDS[:seeds]] for network in networks}
     _draw(networks, groups)
     return [one for network in networks for one in _rows(network, groups[network.name], seconds, seeds)]
 
 
-async def _measure(
+async def _in_virtual_time(
+    asked: list[tuple[Network, int]], seconds: float, step: Steps
+) -> dict[tuple[str, int], Group]:
+    found: dict[tuple[str, int], Group] = {}
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor() as pool:
+        wanted = [
+            (network, seed, receiver, loop.run_in_executor(pool, _cell, receiver, network, seed, seconds))
+            for network, seed in asked
+            for receiver in VIRTUAL
+        ]
+        for network, seed, receiver, cell in wanted:
+            step(f"{network.name} #{seed}, {receiver}")
+            found.setdefault((network.name, seed), {})[receiver] = await cell
+    return found
+
+
+def _cell(receiver: str, network: Network, seed: int, seconds: float) -> Cell:
+    said = material(seconds)
+    fates = network.fates(len(said) // FRAME_SAMPLES, seed)
+    return _scored(said, virtual.in_virtual_time(VIRTUAL[receiver](said, fates), seed))
+
+
+def _scored(said: NDArray[np.int16], heard: Heard) -> Cell:
+    return Cell(Listening(said, heard).score(), heard.lost / max(1, heard.packets), heard.disturbed)
+
+
+async def _live(
     wanted: list[tuple[Network, int]], seconds: float, found: dict[tuple[str, int], Group], step: Steps
 ) -> None:
     said = material(seconds)
-    receivers = kinds(*SENDERS)
-    step(", ".join(f"{network.name} #{seed}" for network, seed in wanted))
+    for network, seed in wanted:
+        step(f"{network.name} #{seed}, {WRTC}")
     for attempt in range(ATTEMPTS):
-        pairs = [
-            (SENDERS[receiver], receiver, network.fates(len(said) // FRAME_SAMPLES, seed))
-            for network, seed in wanted
-            for receiver in receivers
-        ]
-        heard = iter(await converse_at_once(pairs, said))
-        again = []
-        for network, seed in wanted:
-            group = {}
-            for receiver in receivers:
-                one = next(heard)
-                score = await asyncio.to_thread(Listening(said, one).score)
-                group[receiver] = Cell(score, one.lost / max(1, one.packets), one.disturbed)
-            found[network.name, seed] = group
-            if any(cell.disturbed for cell in group.values()):
-                again.append((network, seed))
-        if not again:
+        fates = [network.fates(len(said) // FRAME_SAMPLES, seed) for network, seed in wanted]
+        heard = await converse_at_once([("callnode", WRTC, one) for one in fates], said)
+        for (network, seed), one in zip(wanted, heard, strict=True):
+            found[network.name, seed][WRTC] = await asyncio.to_thread(_scored, said, one)
+        wanted = [(network, seed) for network, seed in wanted if found[network.name, seed][WRTC].disturbed]
+        if not wanted:
             return
-        wanted = again
         names = ", ".join(f"{network.name} #{seed}" for network, seed in wanted)
         console.print(f"[yellow]disturbed by the machine, attempt {attempt + 1} of {ATTEMPTS}: {names}")
 

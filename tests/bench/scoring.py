@@ -8,7 +8,7 @@ from pystoi import stoi
 from scipy.signal import butter, correlate, resample_poly, sosfiltfilt
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE
-from media.measure import timeline
+from media.measure import places, timeline
 from tests.bench.material import LEAD_SECONDS
 from tests.bench.processes import Heard
 
@@ -35,7 +35,10 @@ class Score(Struct, frozen=True):
 
 
 class Listening:
-    """Said and heard on one clock, as a player of 20 ms frames hears it: what comes late is silence."""
+    """Said and heard on one clock, as a player of 20 ms frames hears it: what comes late is silence.
+
+    A delay is the time from a sound handed over to it coming out of the receiver, codec included.
+    """
 
     def __init__(self, said: NDArray[np.int16], heard: Heard) -> None:
         self._said_times = heard.said_times
@@ -43,6 +46,9 @@ class Listening:
         frames = heard.samples[: len(heard.times) * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
         end = self._start + len(said) / SAMPLE_RATE + _LONGEST_DELAY
         played = timeline(heard.times, frames, self._start, end)
+        came = heard.times[(heard.times >= self._start) & (heard.times < end)]
+        self._places = np.array(places(list(came), self._start))
+        self._waits = came - self._places  # until a frame came that this player would have had by then
         self._said, self._heard = _resampled(said), _resampled(played)
         self._said_band, self._heard_band = (sosfiltfilt(_BAND, one) for one in (self._said, self._heard))
 
@@ -68,8 +74,14 @@ class Listening:
             at, same = self._find(float(start), _DELAY_WINDOW_SECONDS)
             if same >= _SAME:
                 middle = float(start) + _DELAY_WINDOW_SECONDS / 2
-                found.append((middle, (at - self._handed_over(float(start))) * 1000))
+                late = at + self._wait(at) - self._handed_over(float(start))
+                found.append((middle, late * 1000))
         return found
+
+    def _wait(self, at: float) -> float:
+        """Return how much later than they were placed the frames of a window came, their median."""
+        first, last = np.searchsorted(self._places, self._start + np.array((at, at + _DELAY_WINDOW_SECONDS)))
+        return float(np.median(self._waits[first:last])) if last > first else 0.0
 
     def _quality(self, start: float, size: float) -> tuple[float, float]:
         at, _ = self._find(start, size)

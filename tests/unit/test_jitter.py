@@ -198,6 +198,17 @@ def test_the_delay_has_an_end_however_late_packets_are() -> None:
     assert line.buffer.target_delay == CEILING
 
 
+def test_the_fewer_packets_are_known_the_more_is_allowed_for_those_to_come() -> None:
+    few, many = Transits(), Transits()
+    for index in range(100):
+        if index < 10:
+            few.came(index % 10 * 4 * MILLISECOND, FRAME)
+        many.came(index % 10 * 4 * MILLISECOND, FRAME)
+    latest = 36 * MILLISECOND
+    assert latest < many.delay < latest + 3 * MILLISECOND
+    assert few.delay > 32 * MILLISECOND + 3 * MILLISECOND  # one packet may be later
+
+
 def test_packets_that_come_together_are_one_delay() -> None:
     line = Line()
     line.run(200)
