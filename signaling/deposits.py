@@ -11,10 +11,11 @@ from signaling.accounts import Accounts
 from signaling.blobs import Blobs
 from signaling.greetings import GREETINGS, greeting_name, own_greetings
 from signaling.mailbox_store import MailboxMessage
-from signaling.mailboxes import Envelope, Reception
+from signaling.mailboxes import Envelope, Reception, TranscriptBody, for_callers
 from signaling.parts import Id
 from signaling.rest import Gate, bad_request, decode, not_found, reply
 from signaling.store import Store
+from signaling.telling import Telling
 
 
 class DepositApi:
@@ -27,6 +28,7 @@ class DepositApi:
         store: Store,
         blobs: Blobs,
         quota: int,
+        telling: Telling,
         changed: Callable[[str], Awaitable[None]],
     ) -> None:
         self._gate = gate
@@ -34,6 +36,7 @@ class DepositApi:
         self._store = store
         self._blobs = blobs
         self._quota = quota
+        self._telling = telling
         self._changed = changed
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -43,6 +46,7 @@ class DepositApi:
             web.post(message, self.reserve),
             web.put(message, self.file),
             web.delete(message, self.release),
+            web.put(message + "/transcript", self.transcript),
             web.get("/v1/mailboxes/{owner}/greetings/{kind}", self.greeting),
         ]
 
@@ -52,7 +56,7 @@ class DepositApi:
         box = await self._store.box(owner)
         records = box.settings.answer == "record"
         full = records and not await self._store.reserve(owner, message_id, datetime.now(UTC), self._quota)
-        return reply(Reception(full, box.settings, await own_greetings(self._blobs, owner)))
+        return reply(Reception(full, for_callers(box.settings), await own_greetings(self._blobs, owner)))
 
     async def release(self, request: web.Request) -> web.Response:
         """Give up the place of a message that will not be filed."""
@@ -62,7 +66,8 @@ class DepositApi:
     async def file(self, request: web.Request) -> web.Response:
         """File a message for its owner (201); the same id again changes nothing (200).
 
-        A message is filed whether it has a place or not: what was recorded is never refused.
+        A message is filed whether it has a place or not: what was recorded is never refused. With the query
+        `transcript=later`, mail waits for its transcript.
         """
         owner, message_id = self._owner(request), _id(request)
         if await self._store.was_filed(owner, message_id):
@@ -71,10 +76,22 @@ class DepositApi:
         if self._accounts.get(owner) is None:
             await self._blobs.delete_owner(owner)
             raise not_found()
-        if not await self._store.add_message(owner, MailboxMessage(message_id, "new", envelope)):
+        later = request.query.get("transcript") == "later"
+        notices = await self._telling.of_new(owner, message_id, transcript_later=later)
+        if not await self._store.add_message(owner, MailboxMessage(message_id, "new", envelope), notices):
             return reply({"id": message_id})
         await self._changed(owner)
         return reply({"id": message_id}, 201)
+
+    async def transcript(self, request: web.Request) -> web.Response:
+        """Write what an engine has understood of a message, null if nothing (204)."""
+        owner, message_id = self._owner(request), _id(request)
+        text = decode(await request.read(), TranscriptBody).text or None
+        notices = await self._telling.of_transcript(owner, message_id) if text else []
+        if not await self._store.set_transcript(owner, message_id, text, notices, datetime.now(UTC)):
+            raise not_found()
+        await self._changed(owner)
+        return web.Response(status=204)
 
     async def greeting(self, request: web.Request) -> web.StreamResponse:
         """Return one of the owner's own greetings (Ogg Opus)."""

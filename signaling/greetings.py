@@ -1,4 +1,4 @@
-"""What an owner has set for the mailbox, by REST: answer rule, greetings, PIN."""
+"""What an owner has set for the mailbox, by REST: answer rule, greetings, PIN, and who is told."""
 
 import hashlib
 import hmac
@@ -14,9 +14,11 @@ from signaling import sounds
 from signaling.accounts import Accounts
 from signaling.audit import Trail
 from signaling.blobs import CHUNK, Blobs
-from signaling.mailboxes import GreetingKind, MailboxSettings
+from signaling.mailboxes import GreetingKind, MailboxSettings, Webhook
 from signaling.rest import Gate, bad_request, decode, not_found, reply
 from signaling.store import Store
+from signaling.telling_config import TellingConfig, mail_address
+from signaling.webhooks import Webhooks, objection
 
 GREETINGS: tuple[GreetingKind, ...] = get_args(GreetingKind)
 _log = logging.getLogger("callnode.hub.greetings")
@@ -32,12 +34,23 @@ class NewPin(Struct, frozen=True, forbid_unknown_fields=True):
 class GreetingApi:
     """Endpoints of the owner."""
 
-    def __init__(self, gate: Gate, accounts: Accounts, store: Store, blobs: Blobs, trail: Trail) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        accounts: Accounts,
+        store: Store,
+        blobs: Blobs,
+        trail: Trail,
+        telling: TellingConfig,
+        webhooks: Webhooks,
+    ) -> None:
         self._gate = gate
         self._accounts = accounts
         self._store = store
         self._blobs = blobs
         self._trail = trail
+        self._telling = telling
+        self._webhooks = webhooks
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes."""
@@ -45,6 +58,7 @@ class GreetingApi:
         return [
             web.get("/v1/mailbox-settings", self.get),
             web.put("/v1/mailbox-settings", self.put),
+            web.get("/v1/mailbox-webhook", self.get_webhook),
             web.put("/v1/mailbox-pin", self.put_pin),
             web.delete("/v1/mailbox-pin", self.delete_pin),
             web.get("/v1/mailbox-greetings", self.list),
@@ -67,10 +81,19 @@ class GreetingApi:
                 raise bad_request(f"there is no user {settings.operator!r} to be the operator")
             if operator.user.raw_id == owner:
                 raise bad_request("callers who want the operator do not want you; name somebody else")
+        self._check(settings)
         box = await self._store.box(owner)
         await self._trail.add(request, "settings", owner, by=owner, detail=_changes(box.settings, settings))
         await self._store.save_box(owner, replace(box, settings=settings))
         return reply(settings)
+
+    async def get_webhook(self, request: web.Request) -> web.Response:
+        """Return the URL that is told of new messages, and the secret by which it knows that it is us."""
+        owner = self._gate.user(request).user.raw_id
+        url = (await self._store.box(owner)).settings.webhook
+        if url is None:
+            raise not_found()
+        return reply(Webhook(url, self._webhooks.secret(owner, url)))
 
     async def put_pin(self, request: web.Request) -> web.Response:
         """Set the PIN with which the mailbox is heard from another one's phone."""
@@ -117,6 +140,18 @@ class GreetingApi:
         await self._trail.add(request, "greeting", owner, by=owner, detail=f"{kind} removed")
         await self._blobs.delete(owner, greeting_name(kind))
         return web.Response(status=204)
+
+    def _check(self, settings: MailboxSettings) -> None:
+        """Raise RestError for a webhook or an address that this hub does not tell."""
+        if settings.webhook is not None:
+            why = objection(settings.webhook, private=self._telling.private_webhooks)
+            if why is not None:
+                raise bad_request(why)
+        if settings.mail is not None:
+            if self._telling.smtp is None:
+                raise bad_request("this hub sends no mail; whoever runs it can give it a server with --smtp")
+            if not mail_address(settings.mail.address):
+                raise bad_request("the mail address must be such as alice@example.org")
 
     def _greeting(self, request: web.Request) -> tuple[str, str]:
         owner, kind = self._gate.user(request).user.raw_id, request.match_info["kind"]

@@ -77,39 +77,3 @@ class Quota:
 
     def __len__(self) -> int:
         return self._held.total()
-
-
-class Lockout:
-    """Allow each key so many failures; after that, and after every one, it takes `seconds` to forget them."""
-
-    def __init__(self, failures: int, seconds: float) -> None:
-        self._failures = failures
-        self._seconds = seconds
-        self._known: dict[str, tuple[int, float]] = {}
-        self._sweep_at = 1024
-
-    def take(self, key: str, now: float) -> bool:
-        """Count a try as a failure until it is given back; return False if the key is locked."""
-        if key not in self._known:
-            self._sweep(now)
-        count, at = self._known.get(key, (0, now))
-        if now - at >= self._seconds:
-            count = 0
-        if count >= self._failures:
-            return False
-        self._known[key] = (count + 1, now)
-        return True
-
-    def give_back(self, key: str) -> None:
-        """Take note that a try that was counted was no failure."""
-        count, at = self._known[key]
-        self._known[key] = (count - 1, at)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def _sweep(self, now: float) -> None:
-        if len(self._known) >= self._sweep_at:
-            late = now - self._seconds
-            self._known = {key: each for key, each in self._known.items() if each[0] and each[1] > late}
-            self._sweep_at = max(1024, 2 * len(self._known))

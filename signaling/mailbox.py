@@ -17,6 +17,7 @@ from signaling.blobs import Blobs
 from signaling.links import Links
 from signaling.mailbox_store import MailboxMessage
 from signaling.mailboxes import AuditAction, Folder, Forward, Link, Listing, Message, Query, message_of
+from signaling.notices import Notice
 from signaling.parts import Party
 from signaling.rest import RestError, bad_request, decode, not_found, reply
 from signaling.store import Account, Store
@@ -34,8 +35,8 @@ class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MailboxApi:
     """Endpoints of the owner, who is the user that `who` finds behind a request, or the request is refused.
 
-    `changed` is told whose mailbox changed. What is done and refused goes into the `trail`; `by` tells the
-    raw id of who does it, if that is another.
+    `notices` says what is to be told of a new message, `changed` is told whose mailbox changed. What is done
+    and refused goes into the `trail`; `by` tells the raw id of who does it, if that is another.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class MailboxApi:
         links: Links,
         trail: Trail,
         quota: int,
+        notices: Callable[[str, str], Awaitable[list[Notice]]],
         changed: Callable[[str], Awaitable[None]],
         by: Callable[[web.Request], str] | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class MailboxApi:
         self._trail = trail
         self._by = by
         self._quota = quota
+        self._notices = notices
         self._changed = changed
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -179,7 +182,8 @@ class MailboxApi:
                 raise RestError(410, "SoundLost", "the sound is lost or empty, so it cannot be forwarded")
             copied = self._blobs.read(owner, message.id)
             await self._blobs.put(recipient, copy_id, copied, sounds.MAX_AUDIO)
-            filed = await self._store.add_message(recipient, MailboxMessage(copy_id, "new", envelope))
+            copy = MailboxMessage(copy_id, "new", envelope)
+            filed = await self._store.add_message(recipient, copy, await self._notices(recipient, copy_id))
         except OSError as error:
             await self._give_up(recipient, copy_id)
             raise RestError(

@@ -4,16 +4,19 @@ A row of `messages` outlives its message: the id tells that it was filed. Beside
 sees, a row can be `reserved` (a recording has begun) or `gone`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.engine import Connection, Row
 
+from signaling import notice_sql
 from signaling.mailbox_store import RESERVED_SECONDS, Box, Counts, MailboxMessage
 from signaling.mailboxes import Envelope, Folder, MailboxSettings, Query
+from signaling.notices import Notice
 
 T = TypeVar("T")
 
@@ -76,8 +79,8 @@ class SqlMailboxes:
         """Tell whether there is no place for another message."""
         return await self._transact(lambda db: _taken(db, owner, now) >= quota)
 
-    async def add_message(self, owner: str, message: MailboxMessage) -> bool:
-        """File a message; return False, and change nothing, if that id was ever filed for the owner."""
+    async def add_message(self, owner: str, message: MailboxMessage, notices: Sequence[Notice] = ()) -> bool:
+        """File a message, with what is to be told of it; return False if that id was ever filed."""
         received_at = message.envelope.received_at.timestamp()
         row = {
             "folder": message.folder,
@@ -91,8 +94,27 @@ class SqlMailboxes:
             found = db.execute(_one(owner, message.id)).first()
             if found is None:
                 db.execute(sa.insert(_messages).values(owner=owner, id=message.id, **row))
-                return True
-            return _changed(db, _update(owner, message.id, _columns.folder == RESERVED).values(row))
+            elif not _changed(db, _update(owner, message.id, _columns.folder == RESERVED).values(row)):
+                return False
+            notice_sql.insert(db, notices)
+            return True
+
+        return await self._transact(work)
+
+    async def set_transcript(
+        self, owner: str, message_id: str, text: str | None, notices: Sequence[Notice], now: datetime
+    ) -> bool:
+        """Write what an engine has understood, with what is to be told of it."""
+
+        def work(db: Connection) -> bool:
+            row = db.execute(_one(owner, message_id).where(_mine).with_for_update()).first()
+            if row is None:
+                return False
+            envelope = replace(_message(row).envelope, transcript=text)
+            db.execute(_update(owner, message_id, _mine).values(envelope=_json(envelope)))
+            notice_sql.insert(db, notices)
+            notice_sql.hasten(db, owner, message_id, now)
+            return True
 
         return await self._transact(work)
 
@@ -193,6 +215,7 @@ def delete_owner(db: Connection, owner: str) -> None:
     """Delete a mailbox with all that is in it."""
     db.execute(sa.delete(_messages).where(_columns.owner == owner))
     db.execute(sa.delete(_boxes).where(_boxes.c.owner == owner))
+    notice_sql.delete_owner(db, owner)
 
 
 def _taken(db: Connection, owner: str, now: datetime) -> int:

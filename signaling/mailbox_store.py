@@ -1,11 +1,13 @@
 """What the hub keeps of mailboxes; the part of the Store that is about them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from signaling.mailboxes import AuditAction, Envelope, Folder, MailboxSettings, Query, Utc
+from signaling.notices import Notice
 
 RESERVED_SECONDS = 7200.0  # longer than any recording; then its place counts no more
 
@@ -80,8 +82,20 @@ class MailboxStore(Protocol):
         """Tell whether there is no place for another message."""
         ...
 
-    async def add_message(self, owner: str, message: MailboxMessage) -> bool:
-        """File a message; return False, and change nothing, if that id was ever filed for the owner."""
+    async def add_message(self, owner: str, message: MailboxMessage, notices: Sequence[Notice] = ()) -> bool:
+        """File a message, with what is to be told of it.
+
+        Return False, and change nothing, if that id was ever filed for the owner.
+        """
+        ...
+
+    async def set_transcript(
+        self, owner: str, message_id: str, text: str | None, notices: Sequence[Notice], now: datetime
+    ) -> bool:
+        """Write what an engine has understood, with what is to be told of it, and let no notice wait for it.
+
+        None is nothing understood. Return False if there is no message.
+        """
         ...
 
     async def was_filed(self, owner: str, message_id: str) -> bool:

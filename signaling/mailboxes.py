@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from signaling.discreet import Discreet
 from signaling.parts import Id, Party
 from signaling.settings import Identifier
 
 Folder = Literal["new", "saved", "deleted"]
+Attachment = Literal["mp3", "opus", "none"]
 GreetingKind = Literal["unavailable", "busy", "away", "temporary"]
 Answer = Literal["record", "greeting_only", "decline"]
 Language = Literal["en", "de"]
@@ -32,6 +35,7 @@ AuditAction = Literal[
 
 Utc = Annotated[datetime, Meta(tz=True)]
 Seconds = Annotated[float, Meta(ge=0, le=24 * 3600)]
+Transcript = Annotated[str, Meta(max_length=16_000)]
 Peaks = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(max_length=4096)]
 
 
@@ -39,7 +43,8 @@ class Envelope(Struct, frozen=True):
     """What is known of a voice message besides its sound.
 
     Duration in s; `peaks` is its waveform; `gain_db` makes it as loud as the others when it is played.
-    `introduction` is how long the words before it are, of whoever forwarded it.
+    `introduction` is how long the words before it are, of whoever forwarded it. `transcript` is what an
+    engine has understood.
     """
 
     caller: Party
@@ -51,6 +56,7 @@ class Envelope(Struct, frozen=True):
     urgent: bool = False
     forwarded_by: Party | None = None
     introduction: Seconds | None = None
+    transcript: Transcript | None = None
 
 
 class Message(Struct, frozen=True):
@@ -67,6 +73,7 @@ class Message(Struct, frozen=True):
     urgent: bool = False
     forwarded_by: Party | None = None
     introduction: float | None = None
+    transcript: str | None = None
 
 
 class Listing(Struct, frozen=True):
@@ -94,17 +101,27 @@ class Link(Struct, frozen=True):
     expires_at: Utc
 
 
+class Mail(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where mail on new messages goes, in which language, and how their sound is attached to it."""
+
+    address: Annotated[str, Meta(max_length=254, pattern=r"^[!#-'*+/-9=?A-Z^-~.-]+@[A-Za-z0-9.-]+$")]
+    language: Language = "en"
+    attach: Attachment = "mp3"
+
+
 class MailboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a mailbox does with callers, and with messages that were heard.
+    """What a mailbox does with callers, with messages that were heard, and where it tells of new ones.
 
     `operator` is whom a caller gets who presses 0: raw id, number or short name. Saved and deleted messages
-    go after `retention_days`; new ones never go by themselves.
+    go after `retention_days`; new ones never go by themselves. `webhook` is a URL.
     """
 
     answer: Answer = "record"
     language: Language = "en"
     operator: Identifier | None = None
     retention_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    webhook: Annotated[str, Meta(max_length=2000)] | None = None
+    mail: Mail | None = None
 
 
 class Reception(Struct, frozen=True):
@@ -153,6 +170,24 @@ class AuditQuery(Struct, frozen=True, forbid_unknown_fields=True):
     of: Identifier | None = None
 
 
+class Webhook(Discreet, frozen=True):
+    """A URL that is told of new messages, and the secret that signs what it is told (Standard Webhooks)."""
+
+    url: str
+    secret: str
+
+
+class TranscriptBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an engine has understood of a message, None if nothing."""
+
+    text: Transcript | None
+
+
+def for_callers(settings: MailboxSettings) -> MailboxSettings:
+    """Return what the voicemail service needs of the settings: not where the owner is told."""
+    return replace(settings, webhook=None, mail=None)
+
+
 def message_of(message_id: str, folder: Folder, envelope: Envelope) -> Message:
     """Return a message as its owner sees it."""
     return Message(
@@ -167,6 +202,7 @@ def message_of(message_id: str, folder: Folder, envelope: Envelope) -> Message:
         envelope.urgent,
         envelope.forwarded_by,
         envelope.introduction,
+        envelope.transcript,
     )
 
 

@@ -35,9 +35,12 @@ from signaling.sealed_blobs import open_blobs
 from signaling.sessions import Session, Sessions
 from signaling.settings import User
 from signaling.sql import SqlStore
+from signaling.telling import Mp3, Telling
+from signaling.telling_config import TellingConfig
 from signaling.tls import Tls
 from signaling.tokens import Tokens
 from signaling.visits import VISIT_PATH, Visits
+from signaling.webhooks import Webhooks
 
 AGENT_PATH = "/v1/agent"
 SHUTDOWN_SECONDS = 0.5
@@ -123,10 +126,15 @@ class Core:
 
 
 class HubServer:
-    """One hub, from `start` to `stop`; also an async context manager."""
+    """One hub, from `start` to `stop`; also an async context manager.
 
-    def __init__(self, config: Config) -> None:
+    `telling` is whom it tells of new messages by itself; `mp3` makes what is attached to mail.
+    """
+
+    def __init__(self, config: Config, telling: TellingConfig | None = None, mp3: Mp3 | None = None) -> None:
         self._config = config
+        self._telling_config = telling or TellingConfig()
+        self._mp3 = mp3
         self.url = ""
         self._stack = AsyncExitStack()
 
@@ -161,7 +169,9 @@ class HubServer:
             self._core = Core(self._history, self._config.ice)
             stack.callback(self._core.close)
             stack.push_async_callback(Renewal(self._config.ice, self._core.sessions).close)
-            application = await self._application()
+            webhooks = Webhooks(self._config.key)
+            stack.push_async_callback(webhooks.close)
+            application = await self._application(stack, webhooks)
             retention = Retention(self._store, self._blobs, self._mailbox_changed)
             stack.push_async_callback(retention.close)
             runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -177,13 +187,17 @@ class HubServer:
         """Close every socket so that agents come back, and let go of everything; takes 2 s at most."""
         await self._stack.aclose()
 
-    async def _application(self) -> web.Application:
+    async def _application(self, stack: AsyncExitStack, webhooks: Webhooks) -> web.Application:
         config, sessions = self._config, self._core.sessions
         ca = authority(config.data) if config.tls is True else None
         tokens = Tokens(config.key, self.url, ca)
         accounts = Accounts(self._store, tokens, self._core)
         await accounts.load()
         gate = Gate(accounts, config.key)
+        wanted = self._telling_config
+        told = (wanted, webhooks, accounts, self._store, self._blobs, self.url, self._mp3)
+        self._telling = telling = Telling(*told)
+        stack.push_async_callback(telling.close)
         self._agents = Agents(accounts, sessions, self._core.feed, self._greet, config.origins | {self.url})
         app = web.Application(middlewares=[errors], client_max_size=MAX_BODY)
         app.router.add_get(AGENT_PATH, self._agents.serve)
@@ -196,11 +210,15 @@ class HubServer:
         links = Links(config.key)
         trail = Trail(self._store)
         visits = Visits(gate, accounts, self._store, self._core.hub.calls.all, trail)
-        visited = MailboxApi(visits.account, *kept, links, trail, quota, changed, visits.caller)
-        app.router.add_routes(MailboxApi(gate.user, *kept, links, trail, quota, changed).routes())
+        visited = MailboxApi(
+            visits.account, *kept, links, trail, quota, telling.of_new, changed, visits.caller
+        )
+        app.router.add_routes(
+            MailboxApi(gate.user, *kept, links, trail, quota, telling.of_new, changed).routes()
+        )
         app.router.add_routes([*visits.routes(), *visited.hearing(VISIT_PATH + "/mailbox")])
-        app.router.add_routes(DepositApi(gate, *kept, quota, changed).routes())
-        app.router.add_routes(GreetingApi(gate, *kept, trail).routes())
+        app.router.add_routes(DepositApi(gate, *kept, quota, telling, changed).routes())
+        app.router.add_routes(GreetingApi(gate, *kept, trail, wanted, webhooks).routes())
         app.router.add_routes(AuditApi(gate, accounts, self._store).routes())
         app.router.add_routes(DirectoryApi(gate, self._core.hub).routes())
         app.router.add_routes(Invitations(gate, accounts, tokens, self.url).routes())
@@ -215,6 +233,7 @@ class HubServer:
         counts = await self._store.counts(owner)
         for session in self._core.sessions.of(owner):
             session.deliver(MailboxChanged(counts.new, counts.saved))
+        self._telling.wake()
 
     async def _health(self, _: web.Request) -> web.Response:
         return reply({"status": "ok"})

@@ -23,6 +23,7 @@ from signaling import mailbox_sql
 from signaling.audit_sql import SqlAudit
 from signaling.call import LegEnd
 from signaling.mailbox_sql import SqlMailboxes
+from signaling.notice_sql import SqlNotices
 from signaling.reasons import Reason
 from signaling.settings import Settings, User
 from signaling.store import Account, HistoryEntry, HistoryQuery
@@ -71,7 +72,7 @@ _legs = sa.Table(
 _migrating = threading.Lock()
 
 
-class SqlStore(SqlMailboxes, SqlAudit):
+class SqlStore(SqlMailboxes, SqlAudit, SqlNotices):
     """Keep everything in a database that SQLAlchemy knows."""
 
     def __init__(self, url: str) -> None:

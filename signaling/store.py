@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from signaling.call import LegEnd
 from signaling.mailbox_store import AuditStore, MailboxStore
 from signaling.mailboxes import Utc
+from signaling.notice_store import NoticeStore
 from signaling.parts import OutcomeKind
 from signaling.reasons import Reason
 from signaling.settings import User
@@ -51,7 +52,7 @@ class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True):
     party: str | None = None
 
 
-class Store(MailboxStore, AuditStore, Protocol):
+class Store(MailboxStore, AuditStore, NoticeStore, Protocol):
     """The hub's memory. Every method may raise the backend's own error."""
 
     async def resource(self) -> str:

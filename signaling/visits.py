@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from aiohttp import web
@@ -12,13 +13,13 @@ from signaling.accounts import Accounts
 from signaling.audit import Trail
 from signaling.call import Call
 from signaling.greetings import fits, hashed
-from signaling.limits import Lockout
+from signaling.mailboxes import for_callers
 from signaling.rest import Gate, RestError, decode, not_found, reply
 from signaling.store import Account, Store
 
 VISIT_PATH = "/v1/visits/{call}"
 WRONG_PINS = 3
-LOCKED_SECONDS = 15 * 60.0
+LOCKED = timedelta(minutes=15)
 
 _audit = logging.getLogger("callnode.hub.audit")
 _NO_PIN = hashed("none")  # compared with where there is none, which takes as long
@@ -36,7 +37,7 @@ class Visits:
 
     The hub knows who calls: that user's own mailbox is open, and any other once its PIN was given, as long as
     the call lasts. The service cannot name an owner. Three wrong PINs lock a mailbox, and a caller, for 15
-    minutes; whether it was the number, the PIN or the lock is not told.
+    minutes, over restarts too; whether it was the number, the PIN or the lock is not told.
     """
 
     def __init__(
@@ -48,7 +49,6 @@ class Visits:
         self._calls = calls
         self._trail = trail
         self._opened: dict[str, str] = {}  # owners by the calls that gave their PIN
-        self._lockout = Lockout(WRONG_PINS, LOCKED_SECONDS)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes."""
@@ -71,7 +71,7 @@ class Visits:
 
     async def settings(self, request: web.Request) -> web.Response:
         """Return what the owner has set."""
-        return reply((await self._store.box(self.account(request).user.raw_id)).settings)
+        return reply(for_callers((await self._store.box(self.account(request).user.raw_id)).settings))
 
     async def log_in(self, request: web.Request) -> web.Response:
         """Open the mailbox of a number to whoever knows its PIN (204), or refuse (403)."""
@@ -81,8 +81,10 @@ class Visits:
         kept = (await self._store.box(found)).pin if found else ""
         caller = call.caller.party.raw_id
         tried = (f"caller {caller}", f"mailbox {found or given.number}")
-        now = asyncio.get_running_loop().time()
-        allowed = all(self._lockout.take(key, now) for key in tried)
+        now = datetime.now(UTC)
+        allowed = True
+        for key in tried:  # whoever is locked does not lock mailboxes
+            allowed = allowed and await self._store.fail(key, now, WRONG_PINS, LOCKED)
         right = await asyncio.to_thread(fits, given.pin, kept or _NO_PIN)
         if found is None or not (allowed and right and kept):
             locked = "" if allowed else ", locked for a while"
@@ -91,7 +93,7 @@ class Visits:
             await self._trail.add(request, "wrong-pin", found or "", by=caller, detail=pressed)
             raise RestError(403, "Refused", "number or PIN is not right")
         for key in tried:
-            self._lockout.give_back(key)
+            await self._store.forgive(key)
         self._call(request)  # it may have ended meanwhile
         await self._trail.add(request, "opened", found, by=caller, detail=f"by call {call.id}")
         self._opened = {each: owner for each, owner in self._opened.items() if each in self._calls}

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from node.commands.options import (
 from node.commands.process import OK, CommandError, Commands, run
 from node.commands.rewrap import rewrap
 from node.commands.supervisor import Service, supervise
+from node.commands.telling import environment, mp3, telling_options
 from signaling.certificates import authority, fingerprint
 from signaling.config import SELF_SIGNED, Config, hub_url, load_config
 from signaling.config import connection_string as connection_string_of
 from signaling.ice import TURN_SECRET_VARIABLE
 from signaling.identity import CreateToken
+from signaling.telling_config import TellingConfig, load_telling
 from signaling.tokens import MAX_MINUTES, MIN_MINUTES
 
 DEFAULT_PORT = 8400
@@ -80,10 +82,12 @@ def tls_options(command: Command) -> Command:
 @ice_option
 @click.option("--public-url", metavar="URL", help="URL by which others reach the hub, if it is another.")
 @storage_key_option
+@telling_options
 @stdin.supervised_option
 @click.pass_context
 def hub(
     context: click.Context,
+    /,
     host: str,
     port: int,
     data: Path,
@@ -93,6 +97,7 @@ def hub(
     public_url: str | None,
     storage_key_file: Path | None,
     supervised: bool,
+    **telling: Any,
 ) -> None:
     """Run the hub, which connects everybody; it stops on Ctrl-C or SIGTERM.
 
@@ -110,18 +115,18 @@ def hub(
         ice_servers=ice,
         storage_key_file=storage_key_file,
     )
-    run(lambda stop: _hub(stop, config, supervised))
+    run(lambda stop: _hub(stop, config, load_telling(**telling), supervised))
 
 
 for command in (rewrap, audit):
     hub.add_command(command)
 
 
-async def _hub(stop: asyncio.Event, config: Config, supervised: bool) -> int:
+async def _hub(stop: asyncio.Event, config: Config, telling: TellingConfig, supervised: bool) -> int:
     from signaling.server import HubServer
 
     host, port = config.host, config.port
-    server = HubServer(config)
+    server = HubServer(config, telling, mp3)
     try:
         await server.start()
     except OSError as error:
@@ -146,6 +151,7 @@ async def _hub(stop: asyncio.Event, config: Config, supervised: bool) -> int:
 @tls_options
 @ice_option
 @storage_key_option
+@telling_options
 def up(
     host: str,
     port: int,
@@ -154,6 +160,7 @@ def up(
     tls_key: Path | None,
     ice: tuple[str, ...],
     storage_key_file: Path | None,
+    **telling: Any,
 ) -> None:
     """Run the whole system, hub and voicemail, and say how to call; Ctrl-C stops it.
 
@@ -161,11 +168,17 @@ def up(
     """
     secured = [*(["--tls", tls] if tls else []), *(["--tls-key", str(tls_key)] if tls_key else [])]
     more = [*secured, *(f"--ice={url}" for url in ice)]
-    run(lambda stop: _up(stop, host, port, data, more, storage_key_file))
+    run(lambda stop: _up(stop, host, port, data, more, storage_key_file, telling))
 
 
 async def _up(
-    stop: asyncio.Event, host: str, port: int, data: Path, more: list[str], storage_key_file: Path | None
+    stop: asyncio.Event,
+    host: str,
+    port: int,
+    data: Path,
+    more: list[str],
+    storage_key_file: Path | None,
+    telling: Mapping[str, Any],
 ) -> int:
     keys = ["--storage-key-file", str(storage_key_file)] if storage_key_file is not None else []
     address = ["--host", host, "--port", str(port), "--data", str(data), *more, "--supervised"]
@@ -175,6 +188,7 @@ async def _up(
         hub_service.arguments[hub_service.arguments.index("--port") + 1] = url.rpartition(":")[2]
         click.echo(_welcome(url, data, others=host not in ("127.0.0.1", "localhost", "::1")))
 
+    os.environ.update(environment(telling))
     hub_service = Service("hub", ["hub", *address, *keys], started)
     voicemail = Service("voicemail", ["voicemail", "serve", "--data", str(data), "--supervised", *keys])
     return await supervise(stop, [hub_service, voicemail])

@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import click
 import msgspec
-from msgspec.structs import replace
 
 from media.audio import FRAME_SECONDS
 from media.playback import open_playback
@@ -20,7 +19,7 @@ from node.commands.process import OK, CommandError, Commands, run
 from node.commands.voicemail_play import Controls, say, speaker_option, speakers
 from node.devices import DeviceManager
 from node.voicemail import Mailbox
-from signaling.mailboxes import GreetingKind, MailboxSettings
+from signaling.mailboxes import GreetingKind, Mail, MailboxSettings
 
 MOST_SECONDS = 120.0
 
@@ -31,6 +30,13 @@ _WHEN = {
     "away": "while you are not online",
     "temporary": "in place of all others, as long as there is one",
 }
+
+_ATTACHED = {
+    "mp3": "with the sound as MP3",
+    "opus": "with the sound as Ogg Opus",
+    "none": "without the sound",
+}
+_OF_MAIL = {"mail": "address", "mail_language": "language", "attach": "attach"}
 
 kind_argument = click.argument("kind", type=click.Choice(_KINDS), default="unavailable")
 
@@ -189,11 +195,15 @@ def delete_(access: Access, kind: GreetingKind) -> None:
 @click.option(
     "--retention-days", metavar="DAYS|none", help="When messages go that were heard; new ones never go."
 )
+@click.option("--mail", metavar="ADDRESS|none", help="Where mail on new messages goes.")
+@click.option("--mail-language", type=click.Choice(["en", "de"]), help="What mail is written in.")
+@click.option("--attach", type=click.Choice(["mp3", "opus", "none"]), help="How mail brings the sound along.")
+@click.option("--webhook", metavar="URL|none", help="What URL is told of new messages.")
 @click.option("--pin", metavar="DIGITS|none", help="For hearing your mailbox from another one's phone.")
 @json_option
 @user_options
 def settings(access: Access, as_json: bool, pin: str | None, **options: str | None) -> None:
-    """Show what your mailbox does with callers and with what was heard, or set it."""
+    """Show what your mailbox does with callers and messages, and where you are told of them, or set it."""
     given = {name: value for name, value in options.items() if value is not None}
     run(lambda _: _settings(access, given, pin, as_json))
 
@@ -221,15 +231,35 @@ async def _settings(access: Access, options: dict[str, str], pin: str | None, as
     click.echo(f"{'language':<15} {now.language}")
     click.echo(f"{'operator':<15} {now.operator or '-'}")
     click.echo(f"{'messages stay':<15} {kept}")
+    click.echo(f"{'mail':<15} {_mail(now.mail)}")
+    click.echo(f"{'webhook':<15} {now.webhook or '-'}")
+    if now.webhook is not None and "webhook" in options:
+        click.echo(f"{'webhook secret':<15} {(await mailbox.webhook()).secret}")
     return OK
 
 
+def _mail(mail: Mail | None) -> str:
+    if mail is None:
+        return "-"
+    return f"{mail.address} in {mail.language}, {_ATTACHED[mail.attach]}"
+
+
 def _changed(now: MailboxSettings, options: dict[str, str]) -> MailboxSettings:
-    changes: dict[str, Any] = {
-        name: None if value == "none" else value.replace("-", "_") if name == "answer" else value
-        for name, value in options.items()
-    }
+    changes: dict[str, Any] = {}
+    mail: dict[str, str] = {}
+    for name, value in options.items():
+        if name in _OF_MAIL and (name, value) != ("mail", "none"):
+            mail[_OF_MAIL[name]] = value
+        else:
+            changes[name] = (
+                None if value == "none" else value.replace("-", "_") if name == "answer" else value
+            )
+    if mail:
+        before = {} if now.mail is None else msgspec.to_builtins(now.mail)
+        changes["mail"] = before | mail
+        if "address" not in changes["mail"]:
+            raise CommandError("Say first where mail goes, with --mail ADDRESS.")
     try:
-        return msgspec.convert(msgspec.structs.asdict(replace(now, **changes)), MailboxSettings, strict=False)
+        return msgspec.convert(msgspec.to_builtins(now) | changes, MailboxSettings, strict=False)
     except msgspec.ValidationError as error:
         raise CommandError(f"This does not fit: {error}.") from None

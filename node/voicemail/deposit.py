@@ -4,6 +4,8 @@ import asyncio
 import logging
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from media.audio import Frame, level_dbfs
 from media.recorder import OggRecorder
 from media.source import load
@@ -21,6 +23,7 @@ from node.voicemail.script import (
     Heard,
     Input,
     Limits,
+    Mark,
     OperatorFailed,
     Output,
     PlayBeep,
@@ -81,8 +84,10 @@ class Deposit(Conversation[Input, Output]):
                     await self._hand_over()
                 case HangUp():
                     await self._call.hang_up()
-                case File(urgent):
-                    return await self._finish(urgent)
+                case Mark(urgent):
+                    await self._mark(urgent)
+                case File():
+                    return await self._finish()
                 case Discard():
                     await self._discard()
                     return None
@@ -169,15 +174,23 @@ class Deposit(Conversation[Input, Output]):
             log.info("the operator does not take a caller: %s", transfer.error and transfer.error.message)
             self.give(OperatorFailed())
 
-    async def _finish(self, urgent: bool) -> Note | None:
+    async def _mark(self, urgent: bool) -> None:
+        self._note = replace(self._note, urgent=urgent)
+        try:
+            await asyncio.to_thread(self._outbox.keep, self._note)
+        except OSError as error:
+            log.error("that message %s is urgent would not outlive a crash: %s", self._note.id, error)
+
+    async def _finish(self) -> Note | None:
         if self._recorder is None:
             await self._discard()
             return None
         try:
-            return await asyncio.to_thread(self._outbox.finish, self._note, self._recorder, urgent)
+            await asyncio.to_thread(self._outbox.finish, self._note, self._recorder)
         except OSError as error:
             log.error("message %s stays for the next start: %s", self._note.id, error)
             return None
+        return self._note
 
     async def _discard(self) -> None:
         for recorder in (self._recorder, self._forgotten):

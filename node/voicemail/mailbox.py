@@ -19,6 +19,7 @@ from signaling.mailboxes import (
     Listing,
     MailboxSettings,
     Message,
+    Webhook,
 )
 from signaling.reasons import BAD_ARGUMENT, INVALID_TOKEN, NETWORK
 
@@ -97,6 +98,10 @@ class Mailbox:
     async def set_settings(self, settings: MailboxSettings) -> None:
         """Replace the settings as a whole."""
         await self._ask("PUT", "mailbox-settings", data=msgspec.json.encode(settings))
+
+    async def webhook(self) -> Webhook:
+        """Return the webhook of the settings, and the secret with which it is signed."""
+        return msgspec.json.decode(await self._ask("GET", "mailbox-webhook"), type=Webhook)
 
     async def set_pin(self, pin: str | None) -> None:
         """Set the PIN for hearing the mailbox from another one's phone; None forbids that."""

@@ -14,7 +14,6 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from media.recorder import OggRecorder, profile, repair
 from media.sink import sync
@@ -83,15 +82,16 @@ class Outbox:
         tags = {"title": "Voice message", "artist": note.caller.display_name or note.caller.name}
         return OggRecorder(self._path(note, ".ogg.part"), tags=tags, wrap=self._sealing.wrapper(note.id))
 
-    def finish(self, note: Note, recorder: OggRecorder, urgent: bool) -> Note:
-        """End a recording and return what is to be filed from now on."""
-        if urgent:
-            note = replace(note, urgent=True)
-            part = self._path(note, ".json.part")
-            part.write_bytes(msgspec.json.encode(note))
-            part.replace(self._path(note, ".json"))
+    def keep(self, note: Note) -> None:
+        """Keep what is known of a message now, in one step."""
+        part = self._path(note, ".json.part")
+        part.write_bytes(msgspec.json.encode(note))
+        sync(part)
+        part.replace(self._path(note, ".json"))
+
+    def finish(self, note: Note, recorder: OggRecorder) -> None:
+        """End the recording of a message, which is to be filed from now on."""
         recorder.finish(self._path(note, ".ogg"))
-        return note
 
     def heard(self, note: Note, recorder: OggRecorder) -> BinaryIO:
         """Return what a recorder that was closed has recorded (Ogg Opus)."""

@@ -82,10 +82,14 @@ class CallOperator(Struct, frozen=True):
     """Hand the caller over to the person whom the owner has chosen; ends in HungUp or OperatorFailed."""
 
 
+class Mark(Struct, frozen=True):
+    """Keep that the message is urgent, or is not, from now on."""
+
+    urgent: bool
+
+
 class File(Struct, frozen=True):
     """Stop recording and file the message; the last output of a call."""
-
-    urgent: bool = False
 
 
 class Discard(Struct, frozen=True):
@@ -93,7 +97,16 @@ class Discard(Struct, frozen=True):
 
 
 Output = (
-    Say | PlayGreeting | PlayBeep | PlayRecording | StartRecording | CallOperator | HangUp | File | Discard
+    Say
+    | PlayGreeting
+    | PlayBeep
+    | PlayRecording
+    | StartRecording
+    | CallOperator
+    | Mark
+    | HangUp
+    | File
+    | Discard
 )
 
 
@@ -197,7 +210,8 @@ class Script:
                 return self._beep(now)
             case "3":
                 self._urgent = not self._urgent
-                return self._review(now, "urgent-on" if self._urgent else "urgent-off")
+                said = self._review(now, "urgent-on" if self._urgent else "urgent-off")
+                return [Mark(self._urgent), *said]
             case "#":
                 return self._farewell(now, "sent", "goodbye")
             case _:
@@ -256,5 +270,5 @@ class Script:
             return []
         self.stage = "done"
         self._ends = None
-        last: Output = File(self._urgent) if self._spoken else Discard()
+        last: Output = File() if self._spoken else Discard()
         return [HangUp(), last] if hang_up else [last]

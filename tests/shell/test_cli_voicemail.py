@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import pytest
 
@@ -13,6 +14,10 @@ from media.sink import AudioWriter
 from media.source import load
 from media.speech import speech
 from node.commands.voicemail_play import Controls
+from signaling.config import load_config
+from signaling.mails import SmtpServer
+from signaling.server import HubServer
+from signaling.telling_config import TellingConfig
 from tests.program import Result, one_line, result
 from tests.shell.hub_client import Client
 from tests.shell.test_mailbox import ENVELOPE, put
@@ -91,6 +96,8 @@ async def test_settings(client: Client, token: str) -> None:
         "language": "de",
         "operator": None,
         "retention_days": 9,
+        "webhook": None,
+        "mail": None,
     }
     await done(token, "settings", "--pin", "8350")
     await done(token, "settings", "--pin", "none")
@@ -100,6 +107,29 @@ async def test_settings(client: Client, token: str) -> None:
         (["--pin", "1234"], "guessed"),
     ):
         assert said in one_line(await result("voicemail", "settings", *options, token=token), 1)
+
+
+async def test_where_new_messages_are_told(tmp_path: Path) -> None:
+    smtp = SmtpServer(host="localhost", port=1, security="none", sender="phone@example.org")
+    config = load_config(tmp_path / "hub", environ={})
+    async with HubServer(config, TellingConfig(smtp=smtp)) as hub, aiohttp.ClientSession() as http:
+        _, token = await Client(hub, http).token("alice")
+        shown = (await done(token, "settings", "--mail", "a@example.org", "--attach", "none")).out
+        assert "a@example.org in en, without the sound" in shown
+        shown = (
+            await done(token, "settings", "--mail-language", "de", "--webhook", "https://example.org")
+        ).out
+        assert "a@example.org in de, without the sound" in shown and "https://example.org" in shown
+        assert shown.splitlines()[-1].split()[2].startswith("whsec_")
+        assert "whsec_" not in (await done(token, "settings")).out
+        shown = (await done(token, "settings", "--mail", "none", "--webhook", "none", "--json")).out
+        assert json.loads(shown)["mail"] is None and json.loads(shown)["webhook"] is None
+        for options, said in (
+            (["--attach", "mp3"], "--mail ADDRESS"),
+            (["--mail", "nobody"], "does not fit"),
+            (["--webhook", "http://example.org"], "https://"),
+        ):
+            assert said in one_line(await result("voicemail", "settings", *options, token=token), 1)
 
 
 async def test_greetings(token: str, tmp_path: Path) -> None:

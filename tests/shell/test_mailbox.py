@@ -30,6 +30,7 @@ DEFAULTS = {
     "urgent": False,
     "forwarded_by": None,
     "introduction": None,
+    "transcript": None,
 }
 
 
@@ -46,11 +47,13 @@ async def put(
     *,
     envelope: Any = ENVELOPE,
     sound: bytes = SOUND,
+    query: str = "",
 ) -> Answer:
     form = aiohttp.FormData()
     form.add_field("envelope", msgspec.json.encode(envelope).decode(), content_type="application/json")
     form.add_field("audio", BytesIO(sound), filename="m.ogg", content_type="audio/ogg")
-    return await client.call("PUT", f"/v1/mailboxes/{owner}/messages/{message_id}", token, data=form)
+    path = f"/v1/mailboxes/{owner}/messages/{message_id}{query}"
+    return await client.call("PUT", path, token, data=form)
 
 
 async def test_filed_listed_played_moved_deleted(client: Client, service: str, hub: HubServer) -> None:

@@ -225,7 +225,14 @@ async def test_settings_and_reception(client: Client, service: str) -> None:
     owner, token = await client.token("alice")
     await client.token("bob")
     given = (await client.call("GET", "/v1/mailbox-settings", token)).json
-    assert given == {"answer": "record", "language": "en", "operator": None, "retention_days": None}
+    assert given == {
+        "answer": "record",
+        "language": "en",
+        "operator": None,
+        "retention_days": None,
+        "webhook": None,
+        "mail": None,
+    }
     wanted = given | {"answer": "greeting_only", "language": "de", "operator": "bob", "retention_days": 7}
     assert (await client.call("PUT", "/v1/mailbox-settings", token, json=wanted)).json == wanted
     for change in ({"operator": "nobody"}, {"operator": "alice"}, {"language": "xx"}, {"retention_days": 0}):

@@ -9,10 +9,12 @@ import pytest
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from msgspec.structs import replace
 
 from signaling import sql
 from signaling.mailbox_store import RESERVED_SECONDS, Box, Counts, MailboxMessage
 from signaling.mailboxes import Envelope, Folder, MailboxSettings, Query
+from signaling.notices import Notice
 from signaling.parts import Party
 from signaling.sql import SqlStore
 from signaling.store import Store
@@ -151,6 +153,68 @@ async def test_what_an_owner_has_set(store: Store) -> None:
         await store.save_box("a", kept)
         assert await store.box("a") == kept
     assert await store.box("b") == Box()
+
+
+def notice(name: str, seconds: float = 0, owner: str = "a", message_id: str = "m1") -> Notice:
+    due = WHEN + timedelta(seconds=seconds)
+    return Notice(name, owner, message_id, "mail", "voicemail.message.created", WHEN, due)
+
+
+async def test_notices_are_kept_with_their_message_and_taken_when_due(store: Store) -> None:
+    now, later = WHEN, WHEN + timedelta(seconds=60)
+    assert await store.next_notice() is None
+    assert await store.add_message("a", message("m1"), [notice("n2", -1), notice("n1", -2), notice("n3", 5)])
+    assert not await store.add_message("a", message("m1"), [notice("n4")])
+    assert await store.next_notice() == WHEN - timedelta(seconds=2)
+    taken = await store.take_notices(now, 1, later)
+    assert taken == [replace(notice("n1", -2), tries=1)]
+    assert [each.id for each in await store.take_notices(now, 9, later)] == ["n2"]
+    assert await store.take_notices(now, 9, later) == []
+    await store.put_off("n1", WHEN + timedelta(seconds=1))
+    assert await store.next_notice() == WHEN + timedelta(seconds=1)
+    assert [(n.id, n.tries) for n in await store.take_notices(later, 9, later + DAY)] == [
+        ("n1", 2),
+        ("n3", 1),
+        ("n2", 2),
+    ]
+    for name in ("n1", "n2", "n3", "n9"):
+        await store.forget_notice(name)
+    assert await store.next_notice() is None
+
+
+async def test_a_transcript_ends_the_wait_of_its_own_message_alone(store: Store) -> None:
+    await store.add_message("a", message("m1"), [notice("n1", 60), notice("tried", -1)])
+    await store.add_message("a", message("m2"), [notice("n2", 60, message_id="m2")])
+    await store.take_notices(WHEN, 9, WHEN + DAY)
+    assert await store.set_transcript("a", "m1", "hello", [notice("n3", 9)], WHEN)
+    found = await store.message("a", "m1")
+    assert found is not None and found.envelope.transcript == "hello"
+    assert [each.id for each in await store.take_notices(WHEN, 9, WHEN + DAY)] == ["n1", "n3"]
+    assert not await store.set_transcript("b", "m1", "hello", [notice("n4")], WHEN)
+    await store.purge_message("a", "m1")
+    assert not await store.set_transcript("a", "m1", "hello", [], WHEN)
+
+
+async def test_a_deleted_owner_is_told_nothing(store: Store) -> None:
+    await store.add_message("a", message("m1"), [notice("n1")])
+    await store.add_message("b", message("m1"), [notice("n2", owner="b")])
+    await store.delete_account("a")
+    assert [each.id for each in await store.take_notices(WHEN, 9, WHEN)] == ["n2"]
+
+
+async def test_three_failures_lock_for_a_while(store: Store) -> None:
+    period = timedelta(minutes=15)
+
+    async def tries(key: str, now: datetime, count: int = 1) -> list[bool]:
+        return [await store.fail(key, now, 3, period) for _ in range(count)]
+
+    assert await tries("a", WHEN, 4) == [True, True, True, False]
+    assert await tries("b", WHEN) == [True]
+    assert await tries("a", WHEN + period - timedelta(seconds=1)) == [False]
+    assert await tries("a", WHEN + period, 4) == [True, True, True, False]
+    for _ in range(9):
+        assert await tries("c", WHEN) == [True]
+        await store.forgive("c")
 
 
 async def test_mailboxes_of_the_version_before_are_kept(tmp_path: Path) -> None:

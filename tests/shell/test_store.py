@@ -12,7 +12,7 @@ import sqlalchemy
 from alembic import command
 from alembic.config import Config
 
-from signaling import mailbox_sql, sql
+from signaling import mailbox_sql, notice_sql, sql
 from signaling.call import LegEnd
 from signaling.mailbox_store import Box, MailboxMessage
 from signaling.mailboxes import Envelope, Query
@@ -172,7 +172,7 @@ async def test_migrations_and_tables_agree(tmp_path: Path) -> None:
         found.reflect(db)
     engine.dispose()
 
-    tables = sql._tables.tables | mailbox_sql.tables.tables
+    tables = sql._tables.tables | mailbox_sql.tables.tables | notice_sql.tables.tables
     declared = {name: sorted(table.columns.keys()) for name, table in tables.items()}
     made = {name: sorted(table.columns.keys()) for name, table in found.tables.items()}
     assert made == declared | {"alembic_version": ["version_num"]}

@@ -4,10 +4,13 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
 
 from signaling import visits
+from signaling.config import Config
 from signaling.messages import CallAnswer, CallConnected, CallEnd, CallEnded, CallIncoming, CallPlace, CallUp
+from signaling.server import HubServer
 from tests.shell.hub_client import Agent, Answer, Client
 from tests.shell.test_mailbox import SOUND, put
 
@@ -141,6 +144,17 @@ async def test_three_wrong_pins_lock_mailbox_and_caller_alike_for_all(
     answers.append(await other.ask("POST", "/login", json={"number": "103", "pin": "8350"}))
     assert {(answer.status, answer.body) for answer in answers} == {(403, answers[0].body)}
     assert await other.log_in("102", "8350") == 204
+
+
+async def test_a_lock_outlives_the_hub(config: Config) -> None:
+    async with aiohttp.ClientSession() as http:
+        for wanted in ([403, 403, 403], [403]):
+            async with HubServer(config) as hub:
+                client = Client(hub, http)
+                await with_pin(client)
+                now = await visit(client, "bob")
+                pins = ["0000"] * 3 if len(wanted) == 3 else ["8350"]
+                assert [await now.log_in("101", pin) for pin in pins] == wanted
 
 
 async def test_nobody_and_no_pin_are_refused_as_a_wrong_pin_is(client: Client) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.limits import Buckets, Lockout, Quota, TokenBucket
+from signaling.limits import Buckets, Quota, TokenBucket
 
 pytestmark = pytest.mark.unit
 
@@ -51,27 +51,3 @@ def test_buckets_count_each_key_and_forget_the_full() -> None:
         buckets.take(str(number), 1.0)
     assert len(buckets) == 2000, "those of before were full again"
     assert not buckets.take("5", 1.5)
-
-
-def test_three_failures_lock_for_a_while() -> None:
-    lockout = Lockout(3, 900.0)
-    assert [lockout.take("a", 0.0) for _ in range(4)] == [True, True, True, False]
-    assert lockout.take("b", 0.0)
-    assert not lockout.take("a", 899.0)
-    assert [lockout.take("a", 900.0) for _ in range(4)] == [True, True, True, False]
-
-
-def test_what_was_no_failure_does_not_count() -> None:
-    lockout = Lockout(2, 900.0)
-    for now in range(10):
-        assert lockout.take("a", float(now))
-        lockout.give_back("a")
-    assert [lockout.take("a", 10.0) for _ in range(3)] == [True, True, False]
-
-
-def test_what_is_over_is_forgotten() -> None:
-    lockout = Lockout(3, 900.0)
-    for key in range(1024):
-        lockout.take(str(key), 0.0 if key else 500.0)
-    lockout.take("late", 1000.0)
-    assert len(lockout) == 2

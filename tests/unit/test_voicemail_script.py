@@ -12,6 +12,7 @@ from node.voicemail.script import (
     Heard,
     Input,
     Limits,
+    Mark,
     OperatorFailed,
     Output,
     PlayBeep,
@@ -150,13 +151,13 @@ def test_a_caller_reviews() -> None:
     assert script.handle(Pressed("9"), 2.0) == []
     assert script.handle(Pressed("1"), 2.0) == [PlayRecording()]
     assert script.handle(Finished(), 3.0) == [MENU]
-    assert script.handle(Pressed("3"), 4.0) == [Say(("urgent-on", "review"))]
-    assert script.handle(Pressed("3"), 4.1) == [Say(("urgent-off", "review"))]
-    assert script.handle(Pressed("3"), 4.2) == [Say(("urgent-on", "review"))]
+    assert script.handle(Pressed("3"), 4.0) == [Mark(True), Say(("urgent-on", "review"))]
+    assert script.handle(Pressed("3"), 4.1) == [Mark(False), Say(("urgent-off", "review"))]
+    assert script.handle(Pressed("3"), 4.2) == [Mark(True), Say(("urgent-on", "review"))]
     assert script.handle(Pressed("1"), 5.0) == [PlayRecording()]
     assert script.handle(Pressed("#"), 5.5) == [Say(("sent", "goodbye"))]
     assert script.handle(Pressed("2"), 5.6) == []
-    assert script.handle(HungUp(), 6.0) == [File(urgent=True)]
+    assert script.handle(HungUp(), 6.0) == [File()]
 
 
 def test_what_is_recorded_again_stands_alone() -> None:

@@ -1,0 +1,63 @@
+"""Options of the commands that run a hub: whom it tells of new messages."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from media.recorder import export
+
+Command = Callable[..., Any]
+
+_OPTIONS = (
+    click.option(
+        "--webhook",
+        metavar="URL",
+        envvar="CALLNODE_WEBHOOK",
+        help="Tell this URL of everybody's new messages, signed with the secret in CALLNODE_WEBHOOK_SECRET. "
+        "[env: CALLNODE_WEBHOOK]",
+    ),
+    click.option(
+        "--private-webhooks",
+        is_flag=True,
+        envvar="CALLNODE_PRIVATE_WEBHOOKS",
+        help="Let users' webhooks lead to http and to addresses that are not public. "
+        "[env: CALLNODE_PRIVATE_WEBHOOKS]",
+    ),
+    click.option(
+        "--smtp",
+        metavar="URL",
+        envvar="CALLNODE_SMTP",
+        help="Server that takes mail: smtp://USER@HOST:PORT (STARTTLS) or smtps:// (TLS); "
+        "its password is in CALLNODE_SMTP_PASSWORD. [env: CALLNODE_SMTP]",
+    ),
+    click.option(
+        "--mail-from",
+        metavar="ADDRESS",
+        envvar="CALLNODE_MAIL_FROM",
+        help="Where mail comes from; by default the USER of --smtp. [env: CALLNODE_MAIL_FROM]",
+    ),
+)
+
+
+def telling_options(command: Command) -> Command:
+    """Add the options to a command, which gets them by the names of `load_telling`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def environment(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return options as another command finds them in its environment, where no other user sees them."""
+    return {f"CALLNODE_{name.upper()}": str(value) for name, value in options.items() if value}
+
+
+def mp3(ogg: bytes) -> bytes:
+    """Return Ogg Opus as MP3; raises OSError for what is no sound."""
+    with TemporaryDirectory(prefix="callnode-") as folder:
+        source, target = Path(folder) / "message.ogg", Path(folder) / "message.mp3"
+        source.write_bytes(ogg)
+        export(source, target)
+        return target.read_bytes()
