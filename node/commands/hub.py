@@ -25,7 +25,7 @@ from node.commands.options import (
 from node.commands.process import OK, CommandError, Commands, run
 from node.commands.rewrap import rewrap
 from node.commands.supervisor import Service, supervise
-from node.commands.telling import environment, mp3, telling_options
+from node.commands.telling import environment, mp3, telling_options, transcription_option
 from signaling.certificates import authority, fingerprint
 from signaling.config import SELF_SIGNED, Config, hub_url, load_config
 from signaling.config import connection_string as connection_string_of
@@ -152,6 +152,7 @@ async def _hub(stop: asyncio.Event, config: Config, telling: TellingConfig, supe
 @ice_option
 @storage_key_option
 @telling_options
+@transcription_option
 def up(
     host: str,
     port: int,

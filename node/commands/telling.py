@@ -1,4 +1,4 @@
-"""Options of the commands that run a hub: whom it tells of new messages."""
+"""Options of the commands that run hub and voicemail: whom they tell of new messages, and what."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,6 +39,15 @@ _OPTIONS = (
         envvar="CALLNODE_MAIL_FROM",
         help="Where mail comes from; by default the USER of --smtp. [env: CALLNODE_MAIL_FROM]",
     ),
+)
+
+
+transcription_option = click.option(
+    "--transcription",
+    metavar="ENGINE",
+    envvar="CALLNODE_TRANSCRIPTION",
+    help="Write down what is said in messages: pocketsphinx (English), whisper:FOLDER with a model of "
+    "faster-whisper, or MODULE:FACTORY of your own. [env: CALLNODE_TRANSCRIPTION]",
 )
 
 

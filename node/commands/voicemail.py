@@ -10,6 +10,7 @@ from node.commands import stdin
 from node.commands.audit import mine as audit
 from node.commands.options import data_option, hub_access_key, storage_key_option
 from node.commands.process import OK, Commands, run
+from node.commands.telling import transcription_option
 from node.commands.voicemail_box import delete, export, forward, list_, mark, undelete
 from node.commands.voicemail_greeting import greeting, settings
 from node.commands.voicemail_play import play
@@ -43,17 +44,24 @@ for command in (list_, play, mark, delete, undelete, forward, export, greeting, 
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with sounds of your own, such as en/greeting.wav, in place of those built in.",
 )
+@transcription_option
 @storage_key_option
 @stdin.supervised_option
 def serve(
-    data: Path, url: str | None, prompts: Path | None, storage_key_file: Path | None, supervised: bool
+    data: Path,
+    url: str | None,
+    prompts: Path | None,
+    transcription: str | None,
+    storage_key_file: Path | None,
+    supervised: bool,
 ) -> None:
     """Run the voicemail service, which answers for people who do not.
 
     Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL. Prints one line when
     ready; stops on Ctrl-C or SIGTERM. `callnode up` runs hub and voicemail together.
     """
-    run(lambda stop: _serve(stop, data, url, prompts, storage_keys(storage_key_file), supervised))
+    keys = storage_keys(storage_key_file)
+    run(lambda stop: _serve(stop, data, url, prompts, transcription, keys, supervised))
 
 
 async def _serve(
@@ -61,6 +69,7 @@ async def _serve(
     data: Path,
     url: str | None,
     prompts: Path | None,
+    transcription: str | None,
     keys: StorageKeys | None,
     supervised: bool,
 ) -> int:
@@ -72,7 +81,8 @@ async def _serve(
         return (await create_token(hub, key, wanted, authority(data))).token
 
     credential = CommunicationTokenCredential(token_refresher=mint, refresh_proactively=True)
-    service = VoicemailService(credential, data, hub=hub, prompts=prompts, sealing=keys)
+    engine = transcription or ""
+    service = VoicemailService(credential, data, hub=hub, prompts=prompts, engine=engine, sealing=keys)
     serving = asyncio.create_task(service.serve(lambda: click.echo(f"voicemail is ready at {hub}")))
     stopping = asyncio.create_task(stop.wait())
     try:

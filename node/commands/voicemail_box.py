@@ -23,6 +23,7 @@ from signaling.parts import Party
 _SHOWN_ID = 8
 _BARS = "▁▂▃▄▅▆▇█"
 _WAVEFORM = 24
+_SHOWN_WORDS = 200  # characters
 _STYLES: dict[Folder, str] = {"new": "bold green", "saved": "dim", "deleted": "dim strike"}
 
 message_argument = click.argument("message_id", metavar="ID")
@@ -48,7 +49,8 @@ async def _list(access: Access, folder: Folder | None, as_json: bool) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         for message in messages:
-            click.echo("\t".join([message.id, message.folder, *envelope(message)]))
+            said = plain(message.transcript or "")
+            click.echo("\t".join([message.id, message.folder, *envelope(message), said]))
         return OK
     table = Table(
         "id", "", "received", "length", "from", "sound", box=None, header_style="bold", padding=(0, 2, 0, 0)
@@ -61,6 +63,10 @@ async def _list(access: Access, folder: Folder | None, as_json: bool) -> int:
             *map(escape, envelope(message)),
             f"[cyan]{_waveform(message.peaks)}[/]",
         )
+        if message.transcript:
+            said = plain(message.transcript)
+            shown = said if len(said) <= _SHOWN_WORDS else said[: _SHOWN_WORDS - 1] + "…"
+            table.add_row("", "", "", "", f"[dim]{escape(shown)}[/]", "")
     console.print(table)
     return OK
 

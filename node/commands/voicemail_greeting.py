@@ -7,19 +7,23 @@ from typing import Any, get_args
 
 import click
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from media.audio import FRAME_SECONDS
 from media.playback import open_playback
 from media.recorder import export as convert
 from media.recorder import profile
-from media.sink import FileSink
+from media.sink import AudioWriter, FileSink
+from media.speaking import MOST_CHARACTERS
+from media.speaking import speak as synthesize
 from node.commands import stdin
 from node.commands.options import Access, json_option, user_options
 from node.commands.process import OK, CommandError, Commands, run
 from node.commands.voicemail_play import Controls, say, speaker_option, speakers
 from node.devices import DeviceManager
 from node.voicemail import Mailbox
-from signaling.mailboxes import GreetingKind, Mail, MailboxSettings
+from signaling.mailboxes import GreetingKind, Language, Mail, MailboxSettings
 
 MOST_SECONDS = 120.0
 
@@ -43,7 +47,7 @@ kind_argument = click.argument("kind", type=click.Choice(_KINDS), default="unava
 
 @click.group(cls=Commands)
 def greeting() -> None:
-    """Say what callers hear: record, upload, hear or delete your greetings.
+    """Say what callers hear: record, speak, upload, hear or delete your greetings.
 
     KIND is unavailable (by default), busy, away or temporary.
     """
@@ -132,6 +136,36 @@ async def _set(access: Access, kind: GreetingKind, file: Path) -> int:
         await Mailbox(access.hub, access.token).set_greeting(kind, path)
     click.echo(f"callers hear it {_WHEN[kind]} ({found.duration:.1f} s)")
     return OK
+
+
+@greeting.command()
+@click.argument("text")
+@kind_argument
+@click.option("--language", type=click.Choice(["en", "de"]), help="By default that of your mailbox.")
+@user_options
+def speak(access: Access, text: str, kind: GreetingKind, language: Language | None) -> None:
+    """Let a machine's voice say TEXT to callers.
+
+    Needs the extra `speech` or the program espeak-ng on this machine.
+    """
+    run(lambda _: _speak(access, text, kind, language))
+
+
+async def _speak(access: Access, text: str, kind: GreetingKind, language: Language | None) -> int:
+    if len(text) > MOST_CHARACTERS:
+        raise CommandError(f"A greeting has at most {MOST_CHARACTERS} characters, this one {len(text)}.")
+    spoken_in = language or (await Mailbox(access.hub, access.token).settings()).language
+    sound = await asyncio.to_thread(synthesize, text, spoken_in)
+    with tempfile.TemporaryDirectory(prefix="callnode-") as folder:
+        path = Path(folder) / "greeting.wav"
+        await asyncio.to_thread(_write, path, sound)
+        return await _set(access, kind, path)
+
+
+def _write(path: Path, sound: NDArray[np.int16]) -> None:
+    writer = AudioWriter(path)
+    writer.write(sound)
+    writer.close()
 
 
 @greeting.command("play")

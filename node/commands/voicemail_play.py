@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from media.audio import FRAME_SECONDS
 from media.playback import FASTEST, SLOWEST, Playback, open_playback
 from node.commands import stdin
+from node.commands.event import plain
 from node.commands.options import Access, user_options
 from node.commands.process import OK, CommandError, run
 from node.commands.voicemail_box import envelope, find, minutes
@@ -72,6 +73,8 @@ async def _play(
             ) from None
         playback.set_speed(speed)
         controls = Controls(playback)
+        if message.transcript:
+            click.echo(plain(message.transcript))
         await say(stop, controls, devices, " ".join(envelope(message)[::2][::-1]), keys=KEYS)
     if controls.delete:
         await mailbox.delete(message.id)

@@ -14,11 +14,12 @@ import tenacity
 from media.recorder import profile
 from media.source import load
 from media.speech import Sound
+from media.transcription import transcribe
 from node.credential import TokenCredential, token_of
 from node.errors import CallingError
 from node.trust import trusted
 from node.voicemail.outbox import Note, Outbox
-from signaling.mailboxes import Envelope, GreetingKind, Reception
+from signaling.mailboxes import Envelope, GreetingKind, Reception, TranscriptBody
 
 log = logging.getLogger("callnode.voicemail")
 
@@ -34,12 +35,19 @@ _NO_OWNER = {"error": {"code": "NotFound", "message": "there is nothing of yours
 
 
 class Filing:
-    """The hub's endpoints for the right `voicemail`; `hub` overrides the hub that the token names."""
+    """The hub's endpoints for the right `voicemail`; `hub` overrides the hub that the token names.
 
-    def __init__(self, http: aiohttp.ClientSession, credential: TokenCredential, hub: str | None) -> None:
+    `engine` transcribes what was filed, one message after the other, if it is not empty.
+    """
+
+    def __init__(
+        self, http: aiohttp.ClientSession, credential: TokenCredential, hub: str | None, engine: str = ""
+    ) -> None:
         self._http = http
         self._credential = credential
         self._hub = hub
+        self._engine = engine
+        self._transcribing = asyncio.Lock()
 
     async def reserve(self, note: Note) -> Reception:
         """Keep a place; return how to receive the caller, the default way if the hub does not say in time."""
@@ -71,7 +79,7 @@ class Filing:
         return None
 
     async def file(self, note: Note, outbox: Outbox) -> None:
-        """File a message, as often as it takes, and then forget it here."""
+        """File a message, as often as it takes; then have it transcribed, and forget it here."""
         sound = await asyncio.to_thread(outbox.sound, note)
         found = await asyncio.to_thread(profile, BytesIO(sound))
         envelope = Envelope(
@@ -97,21 +105,38 @@ class Filing:
             log.warning("message %s is discarded: its owner is no user any more", note.id)
         else:
             log.info("message %s is filed, %.1f s", note.id, found.duration)
+            if self._engine:
+                await self._transcribe(note, sound)
         await asyncio.to_thread(outbox.discard, note)
+
+    async def _transcribe(self, note: Note, sound: bytes) -> None:
+        """Tell the hub what is said in a message; what goes wrong costs no more than that."""
+        async with self._transcribing:
+            text = await transcribe(self._engine, sound, note.language)
+        body = msgspec.json.encode(TranscriptBody(text or None))
+        try:
+            status, _ = await self._ask("PUT", f"{_message(note)}/transcript", body)
+        except (*_UNREACHABLE, CallingError) as error:
+            log.warning("the transcript of message %s is lost: %s", note.id, error or type(error).__name__)
+        else:
+            log.info("message %s is transcribed: HTTP %d", note.id, status)
 
     async def _put(self, note: Note, envelope: Envelope, sound: bytes) -> tuple[int, str]:
         """Return the hub's final word on a message; raises ClientError for one that may change."""
         form = aiohttp.FormData(default_to_multipart=True)
         form.add_field("envelope", msgspec.json.encode(envelope).decode(), content_type="application/json")
         form.add_field("audio", sound, filename="message.ogg", content_type="audio/ogg")
-        status, body = await self._ask("PUT", _message(note), form)
+        later = "?transcript=later" if self._engine else ""
+        status, body = await self._ask("PUT", _message(note) + later, form)
         said = body.decode(errors="replace")
         final = status < 400 or status in _REFUSALS
         if not final and not (status == HTTPStatus.NOT_FOUND and _says_no_owner(body)):
             raise aiohttp.ClientError(f"HTTP {status}")
         return status, said
 
-    async def _ask(self, method: str, path: str, data: aiohttp.FormData | None = None) -> tuple[int, bytes]:
+    async def _ask(
+        self, method: str, path: str, data: aiohttp.FormData | bytes | None = None
+    ) -> tuple[int, bytes]:
         token = await token_of(self._credential)
         url = f"{(self._hub or token.issuer).rstrip('/')}/v1/{path}"
         headers = {"Authorization": f"Bearer {token.token}"}

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from media.recorder import OggRecorder, profile, repair
 from media.sink import sync
+from signaling.mailboxes import Language
 from signaling.parts import Party
 
 if sys.platform != "win32":
@@ -28,7 +29,10 @@ _LEAST_BYTES = 1024  # below it a part that cannot be read is a mere header
 
 
 class Note(Struct, frozen=True):
-    """What is known of a message before it is recorded; `owner` is the raw id of the mailbox's owner."""
+    """What is known of a message before it is recorded; `owner` is the raw id of the mailbox's owner.
+
+    `language` is what its caller is told in.
+    """
 
     id: str
     owner: str
@@ -36,6 +40,7 @@ class Note(Struct, frozen=True):
     transferor: Party | None
     received_at: datetime
     urgent: bool = False
+    language: Language = "en"
 
 
 class Sealing(Protocol):

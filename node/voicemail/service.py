@@ -9,9 +9,11 @@ from pathlib import Path
 
 import aiohttp
 import tenacity
+from msgspec.structs import replace
 
 from media.engine import IceServer
 from media.speech import Prompts
+from media.transcription import check
 from node.agent import IncomingCallEvent, until_disconnected
 from node.call import IncomingCall
 from node.client import CallClient, CallClientOptions
@@ -41,6 +43,7 @@ class VoicemailService:
     The credential's token needs the right `voicemail`; `hub` overrides the hub that it names. What the hub
     does not have yet is kept in `data`/recordings, encrypted by `sealing` if there is one. `prompts` is a
     folder as `media.speech.Prompts` reads it.
+    `engine` transcribes messages, as `media.transcription` names it; EngineError where it cannot be had.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class VoicemailService:
         hub: str | None = None,
         limits: Limits | None = None,
         prompts: Path | None = None,
+        engine: str = "",
         sealing: Sealing | None = None,
         ice_servers: Sequence[IceServer] = (),
     ) -> None:
@@ -60,6 +64,9 @@ class VoicemailService:
         self._limits = limits or Limits()
         self._prompts = prompts
         self._sealing = sealing
+        if engine:
+            check(engine)
+        self._engine = engine
         self._deposits = Tasks()
         self._filing = Tasks()
 
@@ -75,7 +82,7 @@ class VoicemailService:
         outbox = await asyncio.to_thread(Outbox, self._folder, self._sealing)
         try:
             async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:
-                filing = Filing(http, self._credential, self._options.hub)
+                filing = Filing(http, self._credential, self._options.hub, self._engine)
                 try:
                     for note in await asyncio.to_thread(outbox.recover):
                         self._filing.spawn(filing.file(note, outbox))
@@ -127,6 +134,7 @@ class VoicemailService:
             datetime.now(UTC),
         )
         reception = await filing.reserve(note)
+        note = replace(note, language=reception.settings.language)
         recorded: Note | None = None
         try:
             recorded = await self._receive(incoming, note, reception, outbox, filing, prompts)

@@ -107,12 +107,17 @@ def dial(person: Person, whom: str) -> Caller:
 
 @asynccontextmanager
 async def voicemail(
-    people: People, data: Path, limits: Limits = HURRIED, sealing: Sealing | None = None
+    people: People,
+    data: Path,
+    limits: Limits = HURRIED,
+    sealing: Sealing | None = None,
+    engine: str = "",
 ) -> AsyncIterator[None]:
     """Run the service on this loop; leaving stops it. By default its greeting is cut short after 1 s."""
     _, token = await people.client.token("voicemail", voicemail=True)
     ready = asyncio.Event()
-    service = VoicemailService(CommunicationTokenCredential(token), data, limits=limits, sealing=sealing)
+    credential = CommunicationTokenCredential(token)
+    service = VoicemailService(credential, data, limits=limits, sealing=sealing, engine=engine)
     task = asyncio.create_task(service.serve(ready.set))
     waiting = asyncio.create_task(ready.wait())
     try:

@@ -12,6 +12,7 @@ from media.playback import Playback
 from media.recorder import profile
 from media.sink import AudioWriter
 from media.source import load
+from media.speaking import speak
 from media.speech import speech
 from node.commands.voicemail_play import Controls
 from signaling.config import load_config
@@ -150,6 +151,22 @@ async def test_greetings(token: str, tmp_path: Path) -> None:
     (tmp_path / "t.wav").write_bytes(b"no sound")
     refused = await result("voicemail", "greeting", "upload", tmp_path / "t.wav", token=token)
     assert "t.wav" in one_line(refused, 1)
+
+
+async def test_a_greeting_is_spoken(token: str, tmp_path: Path) -> None:
+    text = "I am on holiday until Monday. Please leave a message."
+    assert "in place of all others" in (await done(token, "greeting", "speak", text, "temporary")).out
+    await done(token, "greeting", "export", tmp_path / "back.wav", "temporary")
+    assert correlation(load(tmp_path / "back.wav"), speak(text, "en")) > 0.8
+
+
+async def test_a_transcript_is_shown(client: Client, token: str) -> None:
+    owner = (await client.admin("POST", "/v1/tokens", {"name": "alice"})).json["identity"]
+    _, service = await client.token("voicemail", voicemail=True)
+    path = f"/v1/mailboxes/{owner}/messages/abc1/transcript"
+    assert (await client.call("PUT", path, service, json={"text": "call \x1b[31mme"})).status == 204
+    shown = (await result("voicemail", "list", token=token)).out.splitlines()
+    assert [line.split("\t")[-1] for line in shown] == ["call [31mme", ""]
 
 
 async def test_a_damaged_message_is_told_and_the_next_is_there(
