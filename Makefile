@@ -57,8 +57,9 @@ check-types:
 	@.venv/bin/mypy --strict
 
 check-web:
-	$(call say,types: the page and the JavaScript client$(comma) against the wire)
+	$(call say,web: the page and the JavaScript client against the wire$(comma) and the pure parts at work)
 	@$(TSC) -p signaling/web
+	@out=$$(node --test tests/web/ 2>&1) || { printf '%s\n' "$$out"; exit 1; }
 
 check-imports:
 	$(call say,imports: the walls between the rooms)

@@ -90,10 +90,11 @@ class Calls:
         else:
             self.put(call, quiet=True)
 
-    def renew(self, call_id: str, *, anew: bool = False) -> None:
+    def renew(self, call_id: str, *, anew: bool = False, unanswered: bool = False) -> None:
         """Let the path of a call be made anew; the end that makes no offers asks the other one to.
 
         With `anew` it is the hub that wants it: this end offers, and an offer that is not answered is void.
+        With `unanswered` it is the other end, which will not answer what was offered before.
         """
         call = self.talking(call_id)
         if call is None:
@@ -103,10 +104,11 @@ class Calls:
             self.send(wire.CallRenew(call_id))
         elif anew and call.renewing and not call.reoffer:
             pass  # the offer is yet to come
-        elif call.renegotiating and not (anew and call.renewing):
+        elif call.renegotiating and not unanswered and not (anew and call.renewing):
             self.put(replace(call, renew_due=True), quiet=True)
         else:
-            self.put(replace(call, renegotiating=True, renewing=True, reoffer="", deadline=None), quiet=True)
+            fresh = {"renegotiating": True, "renewing": True, "renew_due": False}
+            self.put(replace(call, **fresh, reoffer="", deadline=None), quiet=True)
             self.do(orders.Renew(call_id))
 
     def leave(self, call: Session, reason: Reason, *, for_everyone: bool = False) -> None:

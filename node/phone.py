@@ -181,8 +181,8 @@ class Phone:
                     else:
                         calls.do(orders.ApplyAnswer(call_id, sdp))
                         calls.renegotiated(call)
-            case wire.CallRenew(call_id, anew):
-                calls.renew(call_id, anew=anew)
+            case wire.CallRenew(call_id, anew, unanswered):
+                calls.renew(call_id, anew=anew, unanswered=unanswered)
             case wire.CallHold(call_id, on):
                 if (call := calls.live(call_id)) and call.remote_hold != on:
                     calls.rehold(replace(call, remote_hold=on))

@@ -255,10 +255,10 @@ class Hub:
                 call = self._relayed(session, call_id, "call.update", now)
                 if call:
                     self.calls.update(call, session, message)
-            case CallRenew(call_id):
+            case CallRenew(call_id, unanswered=unanswered):
                 call = self._relayed(session, call_id, "call.renew", now)
                 if call and session != call.caller.session:
-                    self._deliver(call.caller.session, CallRenew(call_id))
+                    self._deliver(call.caller.session, CallRenew(call_id, unanswered=unanswered))
             case CallHold(call_id):
                 call = self._relayed(session, call_id, "call.hold", now)
                 if call:

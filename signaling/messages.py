@@ -176,12 +176,15 @@ class CallUpdate(Discreet, frozen=True, omit_defaults=True, tag="call.update"):
 class CallRenew(Struct, frozen=True, omit_defaults=True, tag="call.renew"):
     """Ask the caller, as the callee, for an offer of a new path.
 
+    With `unanswered`, what the caller has offered before will not be answered: a page was loaded again.
+
     The hub may ask either end, with `anew`: an offer of a new path that is not answered yet is void, and from
     now on this end makes the offers. Whoever is sent an offer makes none any more.
     """
 
     call_id: Id
     anew: bool = False
+    unanswered: bool = False
     seq: Seq = 0
 
 

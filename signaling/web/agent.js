@@ -7,10 +7,11 @@
 /** @import { CommunicationIdentifier } from "./identifiers.js" */
 /** @import { Session } from "./session.js" */
 
-import { Call, IncomingCall } from "./call.js";
+import { Call } from "./call.js";
 import { CallingCommunicationError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { callerInfo, getIdentifierRawId } from "./identifiers.js";
+import { IncomingCall } from "./incoming.js";
 import { BAD_ARGUMENT, INVALID_TOKEN, NETWORK, sameReason } from "./reasons.js";
 import { Runtime } from "./runtime.js";
 import { mintId, wireContext } from "./shapes.js";
@@ -168,11 +169,12 @@ export class CallAgent extends Emitter {
   /**
    * @param {string} callId
    * @param {AudioOptions} audio
+   * @param {boolean} holdOthers
    * @internal
    */
-  _accept(callId, audio) {
+  _accept(callId, audio, holdOthers) {
     const stream = this.#attach(callId, audio);
-    this._give({ is: "accept", callId, muted: audio.muted ?? false });
+    this._give({ is: "accept", callId, muted: audio.muted ?? false, holdOthers });
     return this.#started(callId, stream);
   }
 

@@ -1,16 +1,16 @@
-/** Calls as an application sees them (ACS Call, IncomingCall, RemoteParticipant). */
+/** A call as an application sees it (ACS Call). */
 
 /** @import { CallAgent } from "./agent.js" */
 /** @import { Input } from "./exchange.js" */
-/** @import { CallerInfo, CommunicationIdentifier } from "./identifiers.js" */
-/** @import { Reason } from "./messages.js" */
+/** @import { CommunicationIdentifier } from "./identifiers.js" */
 /** @import { CallState, Session } from "./session.js" */
-/** @import { CallEndReason, CustomContext } from "./shapes.js" */
+/** @import { CustomContext } from "./shapes.js" */
 /** @import { FeatureFactory } from "./features.js" */
 
 import { CallingCommunicationError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { callerInfo } from "./identifiers.js";
+import { RemoteParticipant } from "./participant.js";
 import { BAD_ARGUMENT, WRONG_STATE } from "./reasons.js";
 import { isLive } from "./session.js";
 import { callEndReason, customContext } from "./shapes.js";
@@ -19,10 +19,10 @@ import { TransferCallFeature } from "./transfer.js";
 
 /**
  * @typedef {{ muted?: boolean, localAudioStreams?: LocalAudioStream[] }} AudioOptions
- * @typedef {{ audioOptions?: AudioOptions, videoOptions?: unknown }} AcceptCallOptions
- * @typedef {AcceptCallOptions & { customContext?: CustomContext, alternateCallerId?: unknown }} StartCallOptions
- * @typedef {"Idle" | "Connecting" | "Ringing" | "Connected" | "Hold" | "InLobby" | "EarlyMedia"
- *   | "Disconnected"} RemoteParticipantState
+ * @typedef {{ audioOptions?: AudioOptions, videoOptions?: unknown }} JoinCallOptions
+ * @typedef {JoinCallOptions & { holdOtherCalls?: boolean }} AcceptCallOptions beyond ACS: whether the calls that this
+ *   page talks in are held, which they are by default
+ * @typedef {JoinCallOptions & { customContext?: CustomContext, alternateCallerId?: unknown }} StartCallOptions
  */
 
 /** ACS DtmfTone. @type {Record<string, string>} */
@@ -31,120 +31,10 @@ const TONES = {
   Star: "*", Pound: "#", A: "A", B: "B", C: "C", D: "D",
 };
 
-/** A call that rings here: accept it or reject it. Event `callEnded` with `{ callEndReason }`. */
-export class IncomingCall extends Emitter {
-  /** @type {"IncomingCall"} */
-  kind = "IncomingCall";
-  /** @type {CallEndReason | undefined} */
-  callEndReason;
-  #agent;
-  #ringing = true;
-
-  /**
-   * @param {CallAgent} agent
-   * @param {Session} session
-   * @internal
-   */
-  constructor(agent, session) {
-    super();
-    this.#agent = agent;
-    this.id = session.id;
-    this.callerInfo = callerInfo(session.remote);
-    this.transferorInfo = session.transferor ? callerInfo(session.transferor) : undefined;
-    this.forwardedFrom = session.forwardedFrom ? callerInfo(session.forwardedFrom) : undefined;
-    this.customContext = customContext(session.customContext);
-  }
-
-  /**
-   * Answer on this device; rejects with 400/41006 if it no longer rings.
-   * @param {AcceptCallOptions} [options]
-   * @returns {Promise<Call>}
-   */
-  async accept(options = {}) {
-    this.#check(41006, "accepted");
-    return this.#agent._accept(this.id, options.audioOptions ?? {});
-  }
-
-  /** Decline on all devices; rejects with 400/41007 if it no longer rings. */
-  async reject() {
-    this.#check(41007, "rejected");
-    this.#agent._give({ is: "reject", callId: this.id });
-  }
-
-  /** Beyond ACS: stop ringing here and go on as if nobody had answered, by default to voicemail. */
-  async sendToVoicemail() {
-    this.#check(41007, "sent on");
-    this.#agent._give({ is: "pass", callId: this.id });
-  }
-
-  /** @param {number} subCode @param {string} what */
-  #check(subCode, what) {
-    if (!this.#ringing) {
-      throw new CallingCommunicationError(400, subCode, `This call no longer rings and cannot be ${what}.`);
-    }
-    this.#ringing = false;
-  }
-
-  /**
-   * @param {Reason | null} reason null if it was accepted here
-   * @internal
-   */
-  _over(reason) {
-    this.#ringing = false;
-    if (!reason || this.callEndReason) return;
-    this.callEndReason = callEndReason(reason);
-    this._emit("callEnded", { callEndReason: this.callEndReason });
-  }
-}
-
-/** The other end of a call. Events `stateChanged`, `isSpeakingChanged`, `displayNameChanged`. */
-export class RemoteParticipant extends Emitter {
-  /** @type {RemoteParticipantState} */
-  state = "Idle";
-  isSpeaking = false;
-  isMuted = false;
-  role = "Unknown";
-  /** @type {never[]} */
-  videoStreams = [];
-  /** @type {{ participantId: string }[]} */
-  endpointDetails = [];
-  /** @type {CallEndReason | undefined} */
-  callEndReason;
-  /** @type {string | undefined} */
-  displayName;
-
-  /**
-   * @param {CallerInfo} info
-   * @internal
-   */
-  constructor(info) {
-    super();
-    this.identifier = info.identifier;
-    this.displayName = info.displayName;
-  }
-
-  /**
-   * @param {Session} session
-   * @internal
-   */
-  _set(session) {
-    const speaking = session.remoteSpeaking;
-    const { displayName } = callerInfo(session.remote);
-    const [before, spoke, name] = [this.state, this.isSpeaking, this.displayName];
-    this.state = participantState(session);
-    this.isSpeaking = speaking;
-    this.displayName = displayName;
-    if (session.endReason) this.callEndReason = callEndReason(session.endReason);
-    if (name !== displayName) this._changed("displayNameChanged", name, displayName);
-    if (spoke !== speaking) this._changed("isSpeakingChanged", spoke, speaking);
-    if (before !== this.state) this._changed("stateChanged", before, this.state);
-  }
-}
-
 /**
  * One call; its properties follow what happens, its events tell when: `stateChanged`, `isMutedChanged`,
  * `isIncomingAudioMutedChanged`, `remoteParticipantsUpdated`, `localAudioStreamsUpdated`,
- * `remoteAudioStreamsUpdated`, `callerInfoChanged`, `dtmfReceived`.
+ * `remoteAudioStreamsUpdated`, `callerInfoChanged`, `dtmfReceived`, `isReconnectingChanged`.
  */
 export class Call extends Emitter {
   /** @type {"Call"} */
@@ -223,6 +113,11 @@ export class Call extends Emitter {
 
   get isMuted() {
     return this.#session.muted;
+  }
+
+  /** Beyond ACS: whether no packet comes although none holds, and another path is sought. */
+  get isReconnecting() {
+    return this.#session.pathLost;
   }
 
   get isIncomingAudioMuted() {
@@ -373,6 +268,9 @@ export class Call extends Emitter {
     if (before.incomingMuted !== session.incomingMuted) {
       this._changed("isIncomingAudioMutedChanged", before.incomingMuted, session.incomingMuted);
     }
+    if (before.pathLost !== session.pathLost) {
+      this._changed("isReconnectingChanged", before.pathLost, session.pathLost);
+    }
     if (old !== session.state) this._changed("stateChanged", old, session.state);
     if (session.state === "Disconnected") for (const stream of this.remoteAudioStreams) stream._dispose();
   }
@@ -401,10 +299,3 @@ export class Call extends Emitter {
 
 /** @type {FeatureFactory<TransferCallFeature>} */
 export const TRANSFER = { create: (call) => new TransferCallFeature(call) };
-
-/** @param {Session} session @returns {RemoteParticipantState} */
-function participantState(session) {
-  if (!isLive(session)) return "Disconnected";
-  if (session.up) return session.remoteHold ? "Hold" : "Connected";
-  return session.state === "Ringing" ? "Ringing" : "Connecting";
-}

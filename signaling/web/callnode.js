@@ -5,7 +5,7 @@
  */
 
 export { CallAgent } from "./agent.js";
-export { Call, IncomingCall, RemoteParticipant } from "./call.js";
+export { Call } from "./call.js";
 export { CallClient } from "./client.js";
 export { AzureCommunicationTokenCredential } from "./credential.js";
 export { DeviceManager } from "./devices.js";
@@ -14,8 +14,11 @@ export { CallingCommunicationError } from "./errors.js";
 export { Features } from "./features.js";
 export {
   createIdentifierFromRawId, getIdentifierKind, getIdentifierRawId, isCommunicationUserIdentifier,
-  isMicrosoftTeamsUserIdentifier, isPhoneNumberIdentifier, isUnknownIdentifier,
+  isMicrosoftTeamsAppIdentifier, isMicrosoftTeamsUserIdentifier, isPhoneNumberIdentifier,
+  isTeamsExtensionUserIdentifier, isUnknownIdentifier,
 } from "./identifiers.js";
+export { IncomingCall } from "./incoming.js";
+export { RemoteParticipant } from "./participant.js";
 export { LocalAudioStream, RemoteAudioStream } from "./streams.js";
 export { Transfer } from "./transfer.js";
 

@@ -23,7 +23,7 @@
  * What media tells.
  * @typedef {{ has: "offerReady" | "answerReady" | "reofferReady" | "reofferAnswered", callId: string, sdp: string }
  *   | { has: "candidate", callId: string, candidate: RTCIceCandidate }
- *   | { has: "audioUp" | "pathLost" | "mediaLost" | "closed", callId: string }
+ *   | { has: "audioUp" | "pathLost" | "pathBack" | "mediaLost" | "closed", callId: string }
  *   | { has: "dtmfReceived", callId: string, digit: string }
  *   | { has: "remoteSpeaking", callId: string, on: boolean }
  *   | { has: "failed", callId: string, what: string }} Happening
@@ -31,7 +31,7 @@
 
 /**
  * @typedef {{ is: "dial", callId: string, target: string, customContext: CustomContext | null, muted: boolean }
- *   | { is: "accept", callId: string, muted: boolean }
+ *   | { is: "accept", callId: string, muted: boolean, holdOthers: boolean }
  *   | { is: "reject" | "pass" | "hangUp", callId: string }
  *   | { is: "hold", callId: string, on: boolean }
  *   | { is: "mute", callId: string, outgoing?: boolean, incoming?: boolean }

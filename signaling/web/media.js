@@ -193,7 +193,8 @@ export class Media {
       }
       case "renew": {
         const peer = await this.#open(leg);
-        return this.#tellSdp("reofferReady", leg, await peer.offer());
+        const offer = await peer.redirect(DIRECTIONS[`${leg.localHold},${leg.remoteHold}`]);
+        return offer ? this.#tellSdp("reofferReady", leg, offer) : undefined;
       }
       case "addCandidate":
         if (leg.peer) await leg.peer.addCandidate(order.candidate);
@@ -229,7 +230,7 @@ export class Media {
         if (leg.takesOver && !leg.tookOver) this.#takeOver(leg);
         this.#tell({ has: "audioUp", callId });
       },
-      silent: () => this.#tell({ has: "pathLost", callId }),
+      silent: (on) => this.#tell({ has: on ? "pathLost" : "pathBack", callId }),
       lost: () => this.#tell({ has: "mediaLost", callId }),
       pressed: (digit) => this.#tell({ has: "dtmfReceived", callId, digit }),
       speaking: (on) => this.#tell({ has: "remoteSpeaking", callId, on }),

@@ -165,11 +165,12 @@ export interface CallUpdate {
   seq?: number;
 }
 
-/** Ask the caller, as the callee, for an offer of a new path. The hub may ask either end, with `anew`: an offer of a new path that is not answered yet is void, and from now on this end makes the offers. Whoever is sent an offer makes none any more. */
+/** Ask the caller, as the callee, for an offer of a new path. With `unanswered`, what the caller has offered before will not be answered: a page was loaded again. The hub may ask either end, with `anew`: an offer of a new path that is not answered yet is void, and from now on this end makes the offers. Whoever is sent an offer makes none any more. */
 export interface CallRenew {
   type: "call.renew";
   call_id: string;
   anew?: boolean;
+  unanswered?: boolean;
   seq?: number;
 }
 

@@ -16,7 +16,8 @@ const DTMF_GAP_MILLISECONDS = 70;
  * @property {(candidate: RTCIceCandidate) => void} candidate
  * @property {(track: MediaStreamTrack) => void} track is the other end's sound
  * @property {() => void} audioUp at the first sound of the other end, even if it is silence; once
- * @property {() => void} silent every 3 s without any packet, although none holds
+ * @property {(on: boolean) => void} silent with true every 3 s without any packet, although none holds; with false
+ *   when that is over
  * @property {() => void} lost once, if the path does not come up within 10 s, closes, or brings no packet for 10 s
  * @property {(on: boolean) => void} speaking
  * @property {(digit: string) => void} pressed
@@ -26,7 +27,9 @@ const DTMF_GAP_MILLISECONDS = 70;
 export class Peer {
   #owner;
   #pc;
-  #transceiver;
+  #track;
+  /** @type {RTCRtpTransceiver | null} */
+  #transceiver = null;
   /** @type {RTCIceCandidateInit[]} */
   #early = [];
   #reofferDue = false;
@@ -38,7 +41,8 @@ export class Peer {
   #silentAt = 0;
   #speechless = SPEAKING_HANG;
   #look = 0;
-  #keys;
+  /** @type {(sdp: string) => void} */
+  #keys = () => {};
 
   /**
    * @param {RTCConfiguration} configuration
@@ -47,13 +51,8 @@ export class Peer {
    */
   constructor(configuration, track, owner) {
     this.#owner = owner;
+    this.#track = track;
     this.#pc = new RTCPeerConnection(configuration);
-    // Not addTransceiver, whose line an offer of the other end would not be joined to (RFC 8829 §5.10).
-    const sender = this.#pc.addTrack(track);
-    this.#transceiver = /** @type {RTCRtpTransceiver} */ (
-      this.#pc.getTransceivers().find((each) => each.sender === sender)
-    );
-    this.#keys = listen(this.#transceiver.receiver, (digit) => this.#owner.pressed(digit));
     this.#pc.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) this.#owner.candidate(candidate);
     };
@@ -71,6 +70,7 @@ export class Peer {
 
   /** Return an offer, or a re-offer of the current direction; candidates follow it. */
   async offer() {
+    if (!this.#transceiver) this.#use(this.#pc.addTransceiver(this.#track));
     this.#reofferDue = false;
     await this.#pc.setLocalDescription(await this.#pc.createOffer());
     return this.#sdp();
@@ -82,6 +82,13 @@ export class Peer {
    */
   async answer(sdp) {
     await this.#pc.setRemoteDescription({ type: "offer", sdp });
+    if (!this.#transceiver) {
+      // The line of the offer, whatever its direction: one that is held is not joined to a track (RFC 8829 §5.10).
+      const [transceiver] = this.#pc.getTransceivers();
+      transceiver.direction = "sendrecv";
+      this.#use(transceiver);
+      await transceiver.sender.replaceTrack(this.#track);
+    }
     await this.#pc.setLocalDescription(await this.#pc.createAnswer());
     await this.#described();
     return this.#sdp();
@@ -102,7 +109,8 @@ export class Peer {
    * @param {RTCRtpTransceiverDirection} direction
    */
   async redirect(direction) {
-    this.#transceiver.direction = direction;
+    if (this.#transceiver) this.#transceiver.direction = direction;
+    else this.#use(this.#pc.addTransceiver(this.#track, { direction }));
     if (this.#pc.signalingState === "stable") return this.offer();
     this.#reofferDue = true;
     return null;
@@ -122,7 +130,8 @@ export class Peer {
    * @param {MediaStreamTrack} track
    */
   async replaceTrack(track) {
-    if (!this.#closed) await this.#transceiver.sender.replaceTrack(track);
+    this.#track = track;
+    if (!this.#closed) await this.#transceiver?.sender.replaceTrack(track);
   }
 
   /**
@@ -139,7 +148,7 @@ export class Peer {
    * @param {string} digits
    */
   press(digits) {
-    const dtmf = this.#transceiver.sender.dtmf;
+    const dtmf = this.#transceiver?.sender.dtmf;
     if (!dtmf?.canInsertDTMF) throw new Error("the other end takes no keypad digits");
     dtmf.insertDTMF(dtmf.toneBuffer + digits, DTMF_MILLISECONDS, DTMF_GAP_MILLISECONDS);
   }
@@ -157,6 +166,12 @@ export class Peer {
     this.#pc.close();
   }
 
+  /** @param {RTCRtpTransceiver} transceiver */
+  #use(transceiver) {
+    this.#transceiver = transceiver;
+    this.#keys = listen(transceiver.receiver, (digit) => this.#owner.pressed(digit));
+  }
+
   #sdp() {
     return this.#pc.localDescription?.sdp ?? "";
   }
@@ -164,13 +179,14 @@ export class Peer {
   async #described() {
     this.#keys(this.#sdp());
     for (const candidate of this.#early.splice(0)) await this.#pc.addIceCandidate(candidate).catch(() => {});
-    if (this.#describedAt < Infinity || this.#closed) return;
+    if (this.#describedAt < Infinity || this.#closed || !this.#transceiver) return;
+    const { receiver, sender } = this.#transceiver;
     this.#describedAt = this.#heardAt = performance.now();
-    this.#owner.track(this.#transceiver.receiver.track);
-    const dtls = this.#transceiver.sender.transport;
+    this.#owner.track(receiver.track);
+    const dtls = sender.transport;
     // Chromium takes 16 s to see that the other end has closed; its DTLS sees it at once.
     dtls?.addEventListener("statechange", () => dtls.state === "closed" && this.#lost());
-    this.#transceiver.receiver.track.addEventListener("unmute", () => this.#watch());
+    receiver.track.addEventListener("unmute", () => this.#watch());
     this.#watch();
   }
 
@@ -178,7 +194,7 @@ export class Peer {
     clearTimeout(this.#look);
     if (this.#closed) return;
     const now = performance.now();
-    const [source] = this.#transceiver.receiver.getSynchronizationSources();
+    const [source] = this.#transceiver?.receiver.getSynchronizationSources() ?? [];
     if (source && !this.#up) {
       this.#up = true;
       this.#owner.audioUp();
@@ -188,7 +204,10 @@ export class Peer {
     const silentFor = source && !this.#held ? performance.timeOrigin + now - source.timestamp : 0;
     if (silentFor > SILENT_MILLISECONDS && now - this.#silentAt > SILENT_MILLISECONDS) {
       this.#silentAt = now;
-      this.#owner.silent();
+      this.#owner.silent(true);
+    } else if (this.#silentAt && (source || this.#held) && silentFor < SILENT_MILLISECONDS) {
+      this.#silentAt = 0;
+      this.#owner.silent(false);
     }
     if (this.#up) this.#listen(source);
     if (!source && !this.#held && now - this.#heardAt > CONNECT_MILLISECONDS) return this.#lost();

@@ -192,5 +192,5 @@ export class Runtime {
   }
 }
 
-/** Return the time on a clock that never goes back, in seconds. */
-const now = () => performance.now() / 1000;
+/** Return the time, in seconds, on a clock that never goes back and goes on in a page that is loaded again. */
+const now = () => (performance.timeOrigin + performance.now()) / 1000;

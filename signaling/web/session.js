@@ -6,7 +6,7 @@
  *     any ──hang up──► Disconnecting ──closed──► Disconnected ◄── ended by the hub, media lost
  */
 
-/** @import { CallIncoming, CallOriginate, CustomContext, Outcome, Party, Reason } from "./messages.js" */
+/** @import { CallAttach, CallIncoming, CallOriginate, CustomContext, Outcome, Party, Reason } from "./messages.js" */
 
 /**
  * @typedef {"None" | "Connecting" | "Ringing" | "EarlyMedia" | "Connected" | "LocalHold" | "RemoteHold"
@@ -33,9 +33,11 @@
  * @property {boolean} placed
  * @property {boolean} heard
  * @property {boolean} up
+ * @property {number} upAt since when it is up
  * @property {string | null} transferId
  * @property {string | null} replaces
  * @property {boolean} lost
+ * @property {boolean} pathLost whether no packet comes although none holds
  * @property {boolean} transferred
  * @property {boolean} attaching
  * @property {boolean} renegotiating
@@ -43,6 +45,7 @@
  * @property {boolean} holdChanged
  * @property {boolean} renewDue whether a new path is to be offered once this re-offer is answered
  * @property {boolean} renewing whether the page was loaded again, and the call is not back yet
+ * @property {number} owed how many re-offers of the other end are not answered yet
  * @property {number} stale how many of the next answers are to offers of the page before
  * @property {number | null} deadline
  *
@@ -51,6 +54,7 @@
 
 export const LOST_SECONDS = 3;
 export const REOFFER_SECONDS = 10;
+const MAX_SECONDS = 30 * 24 * 3600; // of a call.attach
 
 /**
  * @param {Pick<SessionFields, "id" | "direction" | "remote"> & Partial<SessionFields>} given
@@ -63,10 +67,10 @@ export function session(given) {
     outcome: null, endReason: null,
     muted: false, incomingMuted: false, remoteSpeaking: false,
     localHold: false, remoteHold: false,
-    offer: "", placed: false, heard: false, up: false,
+    offer: "", placed: false, heard: false, up: false, upAt: 0,
     transferId: null, replaces: null,
-    lost: false, transferred: false, attaching: false,
-    renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, stale: 0,
+    lost: false, pathLost: false, transferred: false, attaching: false,
+    renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, owed: 0, stale: 0,
     deadline: null,
     ...given,
   });
@@ -90,6 +94,26 @@ export const isLive = (call) => call.state !== "Disconnecting" && call.state !==
  * @returns {CallState}
  */
 export const talking = (call) => (call.localHold ? "LocalHold" : call.remoteHold ? "RemoteHold" : "Connected");
+
+/**
+ * Return what this end says of a call to a hub that began anew.
+ * @param {Session} call
+ * @param {number} now
+ * @returns {CallAttach}
+ */
+export function claim(call, now) {
+  const [forwarded = call.forwardedFrom?.raw_id ?? null] = call.outcome?.via ?? [];
+  return {
+    type: "call.attach",
+    call_id: call.id,
+    remote: call.remote.raw_id,
+    caller: isOfferer(call),
+    mailbox: call.mailbox?.raw_id ?? null,
+    dialled: forwarded,
+    transferor: call.transferor?.raw_id ?? null,
+    seconds: call.up ? Math.min(Math.max(0, now - call.upAt), MAX_SECONDS) : 0,
+  };
+}
 
 /**
  * Return the call with the deadline that lost sound or an unanswered re-offer puts on it.

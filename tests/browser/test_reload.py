@@ -52,6 +52,25 @@ async def test_loaded_again_in_a_call(softphone: Open, people: People, caller: s
     await eventually(lambda: not bob.agent.calls)
 
 
+async def test_loaded_again_while_it_makes_an_answer(softphone: Open, people: People) -> None:
+    """The other end has offered, and will get no answer from the page that was: it offers anew."""
+    bob, alice = await people.join("bob"), await softphone("alice")
+    await talking(alice, bob, "bob")
+    at_bob = bob.agent.calls[0]
+    await alice.page.evaluate(
+        "() => void (RTCPeerConnection.prototype.setRemoteDescription ="
+        " () => new Promise(() => (window.asked = true)))"
+    )
+    await at_bob.hold()
+    await alice.page.wait_for_function("window.asked")
+    await alice.page.reload()
+    await alice.talks("Bob", "RemoteHold")
+    await silence(alice)
+    await at_bob.resume()
+    await alice.talks("Bob")
+    await both(alice, bob)
+
+
 async def test_loaded_again_while_it_rings(softphone: Open, people: People) -> None:
     bob, alice = await people.join("bob"), await softphone("alice")
     call = bob.dial("alice")

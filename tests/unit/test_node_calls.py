@@ -333,6 +333,16 @@ def test_the_caller_is_asked_for_a_new_path(desk: Desk) -> None:
     assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new"), Renew("c1")]
 
 
+def test_what_a_page_that_was_loaded_again_owes_is_not_waited_for(desk: Desk) -> None:
+    desk.outgoing()
+    desk.give(Hold("c1", True))
+    desk.media(ReofferReady("c1", "lost"))
+    assert ordered(desk.hub(CallRenew("c1", unanswered=True))) == [Renew("c1")]
+    assert sent(desk.media(ReofferReady("c1", "new"))) == [CallUpdate("c1", "offer", "new")]
+    assert ordered(desk.hub(CallUpdate("c1", "answer", "new"))) == [ApplyAnswer("c1", "new")]
+    assert desk.phone.deadline is None
+
+
 def test_a_new_path_is_asked_for_when_the_hub_is_back(desk: Desk) -> None:
     desk.outgoing("c1")
     desk.incoming("c2")

@@ -1,6 +1,6 @@
 /** Calls that come in: seen, heard, and answered or not. */
 
-/** @import { IncomingCall } from "../call.js" */
+/** @import { IncomingCall } from "../incoming.js" */
 /** @import { Softphone } from "./softphone.js" */
 
 import { button, complain, h, say } from "./dom.js";

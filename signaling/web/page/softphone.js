@@ -1,7 +1,8 @@
 /** The softphone of one user: its agent, its devices, and what all views share. */
 
 /** @import { CallAgent } from "../agent.js" */
-/** @import { Call, IncomingCall } from "../call.js" */
+/** @import { Call } from "../call.js" */
+/** @import { IncomingCall } from "../incoming.js" */
 /** @import { AudioDeviceInfo, DeviceManager } from "../devices.js" */
 
 import { AzureCommunicationTokenCredential, CallClient, getIdentifierRawId } from "../callnode.js";
