@@ -3,8 +3,9 @@
 import shutil
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -56,10 +57,10 @@ async def people(hub: HubServer) -> AsyncIterator[People]:
         await people.close()
 
 
-@pytest.fixture
-async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
-    """Start the system's Chromium, whose microphone says Alice's sentence over and over."""
-    voice = tmp_path / "alice.wav"
+@asynccontextmanager
+async def launch(folder: Path) -> AsyncIterator[Browser]:
+    """Run the system's Chromium, whose microphone says Alice's sentence over and over."""
+    voice = folder / "alice.wav"
     with wave.open(str(voice), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -76,18 +77,31 @@ async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
+    async with launch(tmp_path) as browser:
+        yield browser
+
+
+async def join_at(
+    name: str, hub: HubServer, people: People, chromium: Browser, stack: AsyncExitStack, **options: Any
+) -> BrowserPerson:
+    """Let a person join at a new page, with the JavaScript client alone."""
+    page = await new_page(name, chromium, stack)
+    await page.goto(hub.url + "/health")
+    await page.add_script_tag(path=HERE / "ear.js")
+    person = BrowserPerson(name, page)
+    _, token = await people.client.token(name)
+    await person.start(token, **options)
+    return person
+
+
+@pytest.fixture
 async def join(hub: HubServer, people: People, chromium: Browser) -> AsyncIterator[Join]:
-    """Let a person join at a page of the browser, with the JavaScript client alone."""
+    """Let a person join at a page of the browser."""
     async with AsyncExitStack() as stack:
 
         async def join(name: str, **options: object) -> BrowserPerson:
-            page = await _page(name, chromium, stack)
-            await page.goto(hub.url + "/health")
-            await page.add_script_tag(path=HERE / "ear.js")
-            person = BrowserPerson(name, page)
-            _, token = await people.client.token(name)
-            await person.start(token, **options)
-            return person
+            return await join_at(name, hub, people, chromium, stack, **options)
 
         yield join
 
@@ -98,7 +112,7 @@ async def softphone(hub: HubServer, people: People, chromium: Browser) -> AsyncI
     async with AsyncExitStack() as stack:
 
         async def softphone(name: str) -> Softphone:
-            page = await _page(name, chromium, stack)
+            page = await new_page(name, chromium, stack)
             # Before the page's own scripts, and again after each load.
             await page.add_init_script(path=HERE / "ear.js")
             await page.add_init_script(AS_IT_IS)
@@ -112,9 +126,10 @@ async def softphone(hub: HubServer, people: People, chromium: Browser) -> AsyncI
         yield softphone
 
 
-async def _page(name: str, chromium: Browser, stack: AsyncExitStack) -> Page:
+async def new_page(name: str, chromium: Browser, stack: AsyncExitStack) -> Page:
     # The page lets no script run but its own; the ear's worklet is a blob.
-    context = await chromium.new_context(bypass_csp=True)
+    # A certificate that is made for a LAN is one that people have to agree to.
+    context = await chromium.new_context(bypass_csp=True, ignore_https_errors=True)
     stack.push_async_callback(context.close)
     page = await context.new_page()
     page.on("console", lambda message: print(f"{name}: {message.type}: {message.text}"))

@@ -80,4 +80,14 @@ function voice(text) {
   return says.stream;
 }
 
-window.ear = { ready, heard, hearAnew, voice, context };
+/** Return when sound first comes, on the clock of performance.now(). */
+async function firstSound() {
+  hearAnew();
+  for (;;) {
+    const loud = blocks.some((block) => block.some((sample) => Math.abs(sample) > 0.01));
+    if (loud) return performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+window.ear = { ready, heard, firstSound, hearAnew, voice, context };

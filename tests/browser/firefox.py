@@ -43,7 +43,7 @@ class Tab:
         self._context = ""
 
     async def open(self) -> None:
-        await self.command("session.new", {"capabilities": {}})
+        await self.command("session.new", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": True}}})
         self._context = (await self.command("browsingContext.create", {"type": "tab"}))["context"]
 
     async def goto(self, url: str) -> None:

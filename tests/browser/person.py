@@ -18,11 +18,11 @@ from tests.e2e.people import PATIENCE, SENTENCES, Person
 HERE = Path(__file__).parent
 HEARING_SECONDS = 60.0
 _START = """
-async ([token, name, voice, options]) => {
+async ([token, name, voice, clientOptions, options]) => {
   await ear.context.resume();
   await ear.ready;
   window.sdk = await import("/web/callnode.js");
-  window.client = new sdk.CallClient();
+  window.client = new sdk.CallClient(clientOptions);
   const credential = new sdk.AzureCommunicationTokenCredential(token);
   window.agent = await client.createCallAgent(credential, { displayName: name, ...options });
   const stream = new sdk.LocalAudioStream(ear.voice(voice));
@@ -65,9 +65,17 @@ class Listener:
 class BrowserPerson(Listener):
     """One agent in one page; calls are named by the order in which they came, `call` is the latest."""
 
-    async def start(self, token: str, **options: object) -> None:
-        voice = base64.b64encode(SENTENCES[self.name].tobytes()).decode()
-        await self.page.evaluate(_START, [token, self.name.title(), voice, options])
+    async def start(
+        self,
+        token: str,
+        client: dict[str, object] | None = None,
+        voice: NDArray[np.int16] | None = None,
+        **options: object,
+    ) -> None:
+        """Connect; with options of the client and of the agent, and another voice, if they are given."""
+        said = SENTENCES[self.name] if voice is None else voice
+        text = base64.b64encode(said.tobytes()).decode()
+        await self.page.evaluate(_START, [token, self.name.title(), text, client or {}, options])
 
     async def do(self, expression: str) -> Any:
         """Return what an expression gives; `call` in it is the latest call, `transfer` what transfers it."""
