@@ -52,13 +52,13 @@ export class DeviceManager extends Emitter {
     return [];
   }
 
-  /** @param {AudioDeviceInfo} microphone */
+  /** @param {AudioDeviceInfo | undefined} microphone undefined for the system's choice (beyond ACS) */
   async selectMicrophone(microphone) {
     this.selectedMicrophone = microphone;
     this._emit("selectedMicrophoneChanged");
   }
 
-  /** @param {AudioDeviceInfo} speaker */
+  /** @param {AudioDeviceInfo | undefined} speaker undefined for the system's choice (beyond ACS) */
   async selectSpeaker(speaker) {
     this.selectedSpeaker = speaker;
     this._emit("selectedSpeakerChanged");

@@ -43,8 +43,9 @@ window.Audio = class extends SpeakerElement {
     gain.connect(mix);
     const follow = () => {
       if (this.srcObject && !source) source = context.createMediaStreamSource(this.srcObject);
+      if (this.src && !source) source = context.createMediaElementSource(this);
       source?.connect(gain);
-      gain.gain.value = this.muted || !this.srcObject ? 0 : 1;
+      gain.gain.value = this.muted || !(this.srcObject || this.src) ? 0 : 1;
     };
     for (const event of ["playing", "volumechange", "emptied"]) this.addEventListener(event, follow);
   }

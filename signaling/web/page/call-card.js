@@ -1,11 +1,14 @@
 /** One call on the screen: who, since when, how well, and what can be done. */
 
 /** @import { Call } from "../call.js" */
-/** @import { MediaStatsReportSample } from "../stats.js" */
 /** @import { Softphone } from "./softphone.js" */
 
+import { DiagnosticQuality } from "../diagnostics.js";
 import { Features } from "../callnode.js";
-import { button, complain, duration, h, rename } from "./dom.js";
+import { avatar, button, duration, h, levelMeter, rename } from "./dom.js";
+import { isKey, keypad } from "./keypad.js";
+import { quality } from "./quality.js";
+import { complain } from "./said.js";
 import { openTransfer } from "./transfer-dialog.js";
 
 const STATES = {
@@ -13,7 +16,14 @@ const STATES = {
   LocalHold: "On hold", RemoteHold: "They put you on hold", InLobby: "Waiting", Disconnecting: "Ending…",
   Disconnected: "Ended",
 };
-const KEYS = [..."123456789*0#"];
+/** @type {Record<string, string>} */
+const WARNINGS = {
+  speakingWhileMicrophoneIsMuted: "You are muted: nobody hears what you say.",
+  microphoneNotFunctioning: "Your microphone gives no sound. Choose another in the settings.",
+  networkReconnect: "Nothing is heard of the other end. Trying to get the sound back…",
+};
+
+const WORRY_MILLISECONDS = 1500;
 
 /** A call's card. */
 export class CallCard {
@@ -21,15 +31,18 @@ export class CallCard {
   #call;
   #since = 0;
   #timer = 0;
+  #shownName = "";
+  #picture = avatar("");
   #name = h("h2", {});
   #state = h("p", { class: "state", role: "status" });
-  #clock = h("span", { class: "clock" });
-  #quality = h("span", { class: "quality" });
-  #details = h("dl", {});
-  #mine = h("meter", { min: 0, max: 100, "aria-label": "Your level" });
-  #theirs = h("meter", { min: 0, max: 100, "aria-label": "Their level" });
+  #clock = h("span", { class: "clock", "aria-label": "Duration", role: "timer" });
+  #warning = h("p", { class: "warning", role: "status" });
+  /** @type {Map<string, number>} the timers of what is wrong */
+  #wrong = new Map();
+  #mine = levelMeter("Your level");
+  #theirs = levelMeter("Their level");
   #pressed = h("output", { class: "pressed", "aria-label": "Keys pressed" });
-  #keypad;
+  #keypad = keypad((key) => this.#press(key), this.#pressed);
   #mute;
   #hold;
   #keys;
@@ -43,21 +56,18 @@ export class CallCard {
     this.#mute = button("Mute", () => this.#try(call.isMuted ? call.unmute() : call.mute()), { icon: "mic" });
     this.#hold = button("Hold", () => this.#toggleHold(), { icon: "pause" });
     this.#keys = button("Keypad", () => this.#toggleKeypad(), { icon: "keypad" });
-    this.#transfer = button("Transfer", () => openTransfer(phone, call), { icon: "transfer" });
+    this.#keys.setAttribute("aria-expanded", "false");
+    this.#transfer = button("Transfer", () => openTransfer(phone, call, this.element), { icon: "transfer" });
     const end = button("Hang up", () => this.#try(call.hangUp()), { icon: "hang-up", class: "danger" });
-    const keys = KEYS.map((key) => h("button", { type: "button", class: "key", onclick: () => this.#press(key) }, key));
-    this.#keypad = h("div", { class: "keypad", hidden: true, role: "group", "aria-label": "Keypad" }, this.#pressed, ...keys);
-    const levels = h("div", { class: "levels" },
-      h("label", {}, "You ", this.#mine), h("label", {}, "They ", this.#theirs));
-    const figures = h("details", {}, h("summary", {}, "Quality ", this.#quality), this.#details);
     this.element = h("article", { class: "card call", tabIndex: -1 },
-      h("header", {}, this.#name, h("p", {}, this.#clock)), this.#state, levels,
-      h("div", { class: "controls" }, this.#mute, this.#hold, this.#keys, this.#transfer, end),
-      this.#keypad, figures);
+      h("header", {}, this.#picture, h("div", { class: "who" }, this.#name, this.#state), this.#clock),
+      this.#warning,
+      h("div", { class: "levels" }, h("div", {}, "You", this.#mine), h("div", {}, "They", this.#theirs)),
+      h("div", { class: "tiles" }, this.#mute, this.#hold, this.#keys, this.#transfer, end),
+      this.#keypad, quality(call));
     this.element.addEventListener("keydown", (event) => this.#typed(event));
     for (const event of ["stateChanged", "isMutedChanged", "remoteParticipantsUpdated"]) call.on(event, () => this.update());
-    const collector = call.feature(Features.MediaStats).createCollector();
-    collector.on("sampleReported", (sample) => this.#judge(sample));
+    this.#watch();
     this.#timer = setInterval(() => this.#tick(), 1000);
     this.update();
   }
@@ -71,23 +81,62 @@ export class CallCard {
   update() {
     const call = this.#call;
     const talking = ["Connected", "LocalHold", "RemoteHold"].includes(call.state);
-    this.#name.textContent = this.name;
-    const by = call.transferorInfo?.displayName;
-    const muted = call.isMuted ? " · you are muted" : "";
-    this.#state.textContent = `${STATES[call.state]}${muted}${by ? ` · transferred by ${by}` : ""}`;
+    if (this.#shownName !== this.name) {
+      this.#shownName = this.#name.textContent = this.name;
+      const picture = avatar(this.name);
+      this.#picture.replaceWith(picture);
+      this.#picture = picture;
+      this.element.setAttribute("aria-label", `Call with ${this.name}`);
+    }
+    const text = this.#words();
+    if (this.#state.textContent !== text) this.#state.textContent = text;
     this.element.dataset.state = call.state;
-    this.element.setAttribute("aria-label", `Call with ${this.name}`);
     if (talking && !this.#since) this.#since = Date.now();
-    rename(this.#mute, call.isMuted ? "Unmute" : "Mute");
-    this.#mute.setAttribute("aria-pressed", String(call.isMuted));
+    rename(this.#mute, call.isMuted ? "Unmute" : "Mute", call.isMuted ? "mic-off" : "mic");
+    this.#mute.dataset.on = String(call.isMuted);
     const held = call.isHeld.local;
-    rename(this.#hold, held ? "Resume" : "Hold");
-    this.#hold.setAttribute("aria-pressed", String(held));
+    rename(this.#hold, held ? "Resume" : "Hold", held ? "play" : "pause");
+    this.#hold.dataset.on = String(held);
     for (const control of [this.#hold, this.#transfer]) control.disabled = !talking;
     this.#keys.disabled = call.state !== "Connected";
+    if (this.#keys.disabled) this.#showKeypad(false);
     this.#tick();
     if (call.state === "Connected") void this.#measure();
     if (call.state === "Disconnected") clearInterval(this.#timer);
+  }
+
+  /** Take it off the screen; whoever was in it goes on at the next call, or at the view. */
+  remove() {
+    const next = this.element.nextElementSibling ?? this.element.previousElementSibling ?? document.getElementById("view");
+    const focused = this.element.contains(document.activeElement);
+    this.element.remove();
+    if (focused && next instanceof HTMLElement) next.focus();
+  }
+
+  #words() {
+    const call = this.#call;
+    const box = call.outcome?.kind === "voicemail" && call.state === "Connected";
+    const by = call.transferorInfo?.displayName;
+    return [box ? "Voicemail" : STATES[call.state], call.isMuted && "you are muted", by && `transferred by ${by}`]
+      .filter(Boolean).join(" · ");
+  }
+
+  #watch() {
+    const { network, media } = this.#call.feature(Features.UserFacingDiagnostics);
+    for (const each of [network, media]) {
+      each.on("diagnosticChanged", ({ diagnostic, value }) => {
+        if (!(diagnostic in WARNINGS)) return;
+        clearTimeout(this.#wrong.get(diagnostic));
+        this.#wrong.delete(diagnostic);
+        if (value !== true && value !== DiagnosticQuality.Bad) return this.#warn();
+        // What is over at once is nobody's worry.
+        this.#wrong.set(diagnostic, setTimeout(() => this.#warn(), WORRY_MILLISECONDS));
+      });
+    }
+  }
+
+  #warn() {
+    this.#warning.textContent = [...this.#wrong.keys()].map((each) => WARNINGS[each]).join(" ");
   }
 
   #tick() {
@@ -98,9 +147,9 @@ export class CallCard {
     if (this.#measured) return;
     this.#measured = true;
     const own = await this.#call.localAudioStreams[0]?.getVolume().catch(() => null);
-    own?.on("levelChanged", ({ level }) => (this.#mine.value = this.#call.isMuted ? 0 : level));
+    own?.on("levelChanged", ({ level }) => this.#mine.show(this.#call.isMuted ? 0 : level));
     const other = await this.#call.remoteAudioStreams[0]?.getVolume().catch(() => null);
-    other?.on("levelChanged", ({ level }) => (this.#theirs.value = level));
+    other?.on("levelChanged", ({ level }) => this.#theirs.show(level));
   }
 
   async #toggleHold() {
@@ -111,9 +160,14 @@ export class CallCard {
   }
 
   #toggleKeypad() {
-    this.#keypad.hidden = !this.#keypad.hidden;
-    this.#keys.setAttribute("aria-expanded", String(!this.#keypad.hidden));
+    this.#showKeypad(this.#keypad.hidden);
     if (!this.#keypad.hidden) this.#keypad.querySelector("button")?.focus();
+  }
+
+  /** @param {boolean} on */
+  #showKeypad(on) {
+    this.#keypad.hidden = !on;
+    this.#keys.setAttribute("aria-expanded", String(on));
   }
 
   /** @param {string} key */
@@ -125,31 +179,14 @@ export class CallCard {
 
   /** @param {KeyboardEvent} event */
   #typed(event) {
-    if (this.#keypad.hidden || event.ctrlKey || event.metaKey || event.altKey || !KEYS.includes(event.key)) return;
-    event.preventDefault();
-    this.#press(event.key);
-  }
-
-  /** @param {MediaStatsReportSample} sample */
-  #judge({ audio: { send: [send], receive: [receive] }, transports: [path] }) {
-    if (!receive || !send) return;
-    const expected = receive.packetsPerSecond + receive.packetsLostPerSecond;
-    const loss = expected ? receive.packetsLostPerSecond / expected : 0;
-    const rtt = path?.rttInMs ?? send.rttInMs ?? 0;
-    const bad = loss > 0.1 || receive.jitterInMs > 100 || rtt > 1000;
-    const poor = loss > 0.03 || receive.jitterInMs > 40 || rtt > 400;
-    this.#quality.textContent = bad ? "bad" : poor ? "fair" : "good";
-    this.#quality.dataset.quality = this.#quality.textContent;
-    const rows = [
-      ["Codec", receive.codecName ?? "–"],
-      ["Received", `${Math.round(receive.bitrate / 1000)} kbit/s`],
-      ["Sent", `${Math.round(send.bitrate / 1000)} kbit/s`],
-      ["Lost", `${(100 * loss).toFixed(1)} %`],
-      ["Jitter", `${receive.jitterInMs.toFixed(0)} ms`],
-      ["Round trip", `${rtt.toFixed(0)} ms`],
-      ["Buffer", `${(receive.jitterBufferDelayInMs ?? 0).toFixed(0)} ms`],
-    ];
-    this.#details.replaceChildren(...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    if (this.#keypad.hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      this.#showKeypad(false);
+      this.#keys.focus();
+    } else if (isKey(event.key)) {
+      event.preventDefault();
+      this.#press(event.key);
+    }
   }
 
   /** @param {Promise<void>} work */

@@ -1,4 +1,4 @@
-/** Elements in one expression each, and what the page tells the user. */
+/** Elements in one expression each. */
 
 /**
  * @template {keyof HTMLElementTagNameMap} K
@@ -34,41 +34,76 @@ export function icon(name) {
 }
 
 /**
- * @param {string} text
- * @param {() => void} act
+ * The first letters of a name on a colour of its own.
+ * @param {string} name
+ * @param {string} [presence] shown as a dot
+ */
+export function avatar(name, presence) {
+  const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  const letters = [words[0], words.length > 1 ? words[words.length - 1] : ""].map((word) => [...(word ?? "")][0] ?? "").join("");
+  const element = h("span", { class: "avatar", "aria-hidden": "true" }, letters.toUpperCase() || "?");
+  let hue = 0;
+  for (const letter of name) hue = (31 * hue + (letter.codePointAt(0) ?? 0)) % 360;
+  element.style.setProperty("--hue", String(hue));
+  if (presence) element.dataset.presence = presence;
+  return element;
+}
+
+/**
+ * @param {string} text "" if the picture says it, with a label
+ * @param {() => unknown} act
  * @param {{ icon?: string, class?: string, type?: "button" | "submit", label?: string }} [more]
  */
 export function button(text, act, { icon: picture, class: kind = "", type = "button", label } = {}) {
   const words = h("span", { class: "words" }, text);
-  return h("button", { type, class: kind, onclick: act, "aria-label": label }, picture && icon(picture), words);
+  return h("button", { type, class: kind, onclick: act, "aria-label": label, title: text ? "" : (label ?? "") }, picture && icon(picture), words);
 }
 
 /**
  * @param {HTMLButtonElement} element
  * @param {string} text
+ * @param {string} [picture]
  */
-export function rename(element, text) {
+export function rename(element, text, picture) {
   const words = element.querySelector(".words");
   if (words && words.textContent !== text) words.textContent = text;
+  if (picture) element.querySelector("use")?.setAttribute("href", `/web/page/icons.svg#${picture}`);
 }
+
+let ids = 0;
+
+/** Return an id that no other element has. */
+export const newId = () => `id-${++ids}`;
 
 /**
  * A field with its label.
  * @param {string} text
  * @param {HTMLElement} control
+ * @param {string} [hint]
  */
-export function field(text, control) {
-  return h("label", { class: "field" }, h("span", {}, text), control);
+export function field(text, control, hint) {
+  const label = h("label", { class: "field" }, h("span", {}, text), control);
+  return hint ? h("div", { class: "hinted" }, label, described(control, hint)) : label;
 }
 
 /**
+ * A switch.
  * @param {string} text
  * @param {boolean} checked
  * @param {(on: boolean) => void} changed
+ * @param {string} [hint]
  */
-export function checkbox(text, checked, changed = () => {}) {
+export function checkbox(text, checked, changed = () => {}, hint) {
   const input = h("input", { type: "checkbox", checked, onchange: () => changed(input.checked) });
-  return Object.assign(h("label", { class: "check" }, input, h("span", {}, text)), { input });
+  const label = h("label", { class: "check" }, input, h("span", {}, text));
+  return Object.assign(hint ? h("div", { class: "hinted" }, label, described(input, hint)) : label, { input });
+}
+
+/** @param {HTMLElement} control @param {string} hint */
+function described(control, hint) {
+  const id = newId();
+  control.setAttribute("aria-describedby", id);
+  return h("small", { id }, hint);
 }
 
 /**
@@ -83,28 +118,46 @@ export function select(options, value, changed = () => {}) {
 }
 
 /**
- * Say something for some seconds; screen readers read it.
- * @param {string} text
- * @param {{ action?: string, act?: () => void, over?: () => void, seconds?: number }} [more]
+ * How loud something is, 0 to 100.
+ * @param {string} label
  */
-export function say(text, { action, act = () => {}, over = () => {}, seconds = 6 } = {}) {
-  const end = (/** @type {() => void} */ then) => () => {
-    clearTimeout(timer);
-    toast.remove();
-    then();
+export function levelMeter(label) {
+  const bar = h("span", {});
+  const element = h("div", { class: "meter", role: "meter", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0" }, bar);
+  const show = (/** @type {number} */ level) => {
+    element.setAttribute("aria-valuenow", String(level));
+    bar.style.transform = `scaleX(${level / 100})`;
   };
-  const undo = action && h("button", { type: "button", onclick: () => end(act)() }, action);
-  const toast = h("div", { class: "toast" }, h("span", {}, text), undo);
-  const timer = setTimeout(() => end(over)(), seconds * 1000);
-  document.getElementById("said")?.append(toast);
+  return Object.assign(element, { show });
 }
 
 /**
- * Say what went wrong.
- * @param {unknown} error
+ * A card with a heading of its own.
+ * @param {string} title
+ * @param {...(Node | string | null | undefined | false)} children
  */
-export function complain(error) {
-  say(error instanceof Error ? error.message : String(error), { seconds: 10 });
+export function card(title, ...children) {
+  const id = newId();
+  return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), ...children);
+}
+
+/**
+ * Buttons of which one is chosen.
+ * @param {string} label
+ * @param {[value: string, text: string][]} options
+ * @param {string} value
+ * @param {(value: string) => void} changed
+ */
+export function choice(label, options, value, changed) {
+  const buttons = options.map(([each, text]) => {
+    const element = button(text, () => {
+      for (const one of buttons) one.setAttribute("aria-pressed", String(one === element));
+      changed(each);
+    });
+    element.setAttribute("aria-pressed", String(each === value));
+    return element;
+  });
+  return h("div", { class: "choice", role: "group", "aria-label": label }, ...buttons);
 }
 
 /** @param {number} seconds */
@@ -116,9 +169,14 @@ export function duration(seconds) {
 /** @param {string} utc */
 export function when(utc) {
   const at = new Date(utc);
-  const today = at.toDateString() === new Date().toDateString();
-  /** @type {Intl.DateTimeFormatOptions} */
-  const time = { hour: "2-digit", minute: "2-digit" };
-  const text = at.toLocaleString([], today ? time : { ...time, day: "numeric", month: "short" });
-  return h("time", { dateTime: utc }, text);
+  return h("time", { dateTime: utc }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+}
+
+/** The day in words. @param {string} utc */
+export function day(utc) {
+  const at = new Date(utc);
+  const ago = (/** @type {number} */ days) => new Date(Date.now() - days * 86_400_000).toDateString();
+  if (at.toDateString() === ago(0)) return "Today";
+  if (at.toDateString() === ago(1)) return "Yesterday";
+  return at.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 }

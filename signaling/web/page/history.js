@@ -3,36 +3,76 @@
 /** @import { PastCall } from "./hub.js" */
 /** @import { Softphone } from "./softphone.js" */
 
-import { button, complain, duration, h, icon, when } from "./dom.js";
+import { avatar, button, choice, day, duration, h, icon, when } from "./dom.js";
+import { complain, fill, nothing } from "./said.js";
 
 /**
  * @param {Softphone} phone
  */
 export function historyView(phone) {
-  const list = h("ul", { class: "rows" });
-  const hint = h("p", { class: "hint" }, "One moment…");
-  const show = async () => {
-    const calls = await phone.hub.history().catch((error) => (complain(error), []));
-    hint.textContent = calls.length ? "" : "No calls yet.";
-    list.replaceChildren(...calls.map((call) => row(phone, call)));
-  };
+  const place = h("div", { class: "stack" });
+  let missed = false;
+  const show = () => fill(place, () => phone.hub.history({ missed }), (first) => {
+    if (!first.calls.length) {
+      return [missed ? nothing("read", "No missed calls") : nothing("history", "No calls yet", "Calls that you make or get are listed here.")];
+    }
+    const days = h("div", { class: "stack" });
+    const more = button("Show earlier calls", async () => {
+      try {
+        add(await phone.hub.history({ missed, before: next }));
+      } catch (error) {
+        complain(error);
+      }
+    });
+    let next = first.next;
+    const add = (/** @type {typeof first} */ page) => {
+      for (const call of page.calls) dayOf(days, call.placed_at).append(row(phone, call));
+      next = page.next;
+      more.hidden = next === null;
+    };
+    add(first);
+    return [days, more];
+  });
+  const which = choice("Which calls", [["all", "All"], ["missed", "Missed"]], "all", (chosen) => {
+    missed = chosen === "missed";
+    void show();
+  });
+  const changed = () => (section.isConnected ? void show() : phone.off("callsUpdated", changed));
+  queueMicrotask(() => phone.on("callsUpdated", changed));
   void show();
-  return h("section", { "aria-labelledby": "history-heading" }, h("h1", { id: "history-heading" }, "History"), hint, list);
+  const section = h("section", { "aria-labelledby": "history-heading" },
+    h("div", { class: "heading" }, h("h1", { id: "history-heading" }, "History"), which), place);
+  return section;
+}
+
+/** The list of a day, made if it is not there. @param {HTMLElement} days @param {string} utc */
+function dayOf(days, utc) {
+  const name = day(utc);
+  const last = days.lastElementChild;
+  if (last?.getAttribute("aria-label") === name) return /** @type {HTMLElement} */ (last.querySelector("ul"));
+  const list = h("ul", { class: "list" });
+  days.append(h("section", { "aria-label": name }, h("h2", { class: "day" }, name), list));
+  return list;
 }
 
 /** @param {Softphone} phone @param {PastCall} call */
 function row(phone, call) {
-  const outgoing = call.caller.raw_id === phone.me;
+  const outgoing = call.direction === "outgoing";
   const other = outgoing ? call.callee : call.caller;
-  const name = other.display_name || other.name || other.raw_id;
-  const seconds = call.answered_at ? (Date.parse(call.ended_at) - Date.parse(call.answered_at)) / 1000 : 0;
-  const missed = !outgoing && !call.answered_at;
-  const how = outgoing ? "Outgoing" : missed ? "Missed" : "Incoming";
-  const end = call.answered_at ? duration(seconds) : (call.reason.message ?? "");
-  const voicemail = call.kind === "voicemail" ? " · voicemail" : "";
-  const who = h("div", { class: "who" }, h("span", { class: "name" }, name),
-    h("span", { class: "presence" }, `${how}${voicemail} · `, when(call.placed_at), ` · ${end}`));
-  const picture = h("span", { class: missed ? "missed" : "" }, icon(outgoing ? "out" : "in"));
-  const again = button("Call", () => phone.dial(other.raw_id), { icon: "phone", class: "row-action", label: `Call ${name}` });
-  return h("li", {}, picture, who, again);
+  const named = (/** @type {PastCall["caller"]} */ party) => phone.directory.nameOf(party);
+  const name = named(other);
+  const taken = call.answered_at && call.kind !== "voicemail";
+  const missed = !outgoing && !taken;
+  const by = call.answered_by && ![phone.me, other.raw_id].includes(call.answered_by.raw_id) && taken && `answered by ${named(call.answered_by)}`;
+  const how = [
+    outgoing ? "Outgoing" : missed ? "Missed" : "Incoming",
+    call.kind === "voicemail" && "voicemail",
+    by,
+    call.transferor && call.transferor.raw_id !== phone.me && `transferred by ${named(call.transferor)}`,
+    call.answered_at ? duration(call.duration ?? 0) : call.reason.message?.replace(/\.$/, ""),
+  ].filter(Boolean).join(" · ");
+  return h("li", { class: missed ? "missed" : "" }, avatar(name),
+    h("div", { class: "who" }, h("div", { class: "line" }, h("span", { class: "name" }, name), when(call.placed_at)),
+      h("span", { class: "about" }, icon(missed ? "missed" : outgoing ? "out" : "in"), h("span", {}, how))),
+    button("Call", () => phone.dial(other.raw_id), { icon: "phone", class: "act", label: `Call ${name}` }));
 }

@@ -5,13 +5,21 @@
 /**
  * @typedef {{ raw_id: string, name: string, display_name: string, aliases: string[],
  *   presence: "available" | "busy" | "offline" }} Person
- * @typedef {{ call_id: string, caller: Party, callee: Party, transferor: Party | null, kind: string | null,
- *   placed_at: string, answered_at: string | null, ended_at: string, reason: Reason }} PastCall
- * @typedef {{ id: string, folder: "new" | "saved", caller: Party, transferor: Party | null, received_at: string,
- *   duration: number, peaks: number[] }} VoiceMessage
- * @typedef {{ kind: "person", identifier: string } | { kind: "voicemail" } | null} Destination
- * @typedef {{ forwarding: Destination, unanswered: Destination, unanswered_delay: number, declined: Destination,
- *   busy: Destination }} Settings
+ * @typedef {{ number: number, call_id: string, direction: "incoming" | "outgoing", caller: Party, callee: Party,
+ *   transferor: Party | null, kind: string | null, answered_by: Party | null, placed_at: string,
+ *   answered_at: string | null, duration: number | null, reason: Reason }} PastCall
+ * @typedef {"new" | "saved" | "deleted"} Folder
+ * @typedef {{ id: string, folder: Folder, caller: Party, transferor: Party | null, received_at: string,
+ *   duration: number, peaks: number[], urgent: boolean, forwarded_by: Party | null, transcript?: string | null }} VoiceMessage
+ * @typedef {{ kind: "person", identifier: string } | { kind: "group", identifier: string | null }
+ *   | { kind: "voicemail" } | null} Destination
+ * @typedef {{ members: string[], order: "simultaneous" | "in_order", delay: number }} Group
+ * @typedef {{ forwarding: Destination, simultaneous: Destination, unanswered: Destination, unanswered_delay: number,
+ *   declined: Destination, busy: Destination, do_not_disturb: boolean, do_not_disturb_to: Destination | "unanswered",
+ *   call_waiting: boolean, group: Group | null }} Settings
+ * @typedef {"unavailable" | "busy" | "away" | "temporary"} GreetingKind
+ * @typedef {{ answer: "record" | "greeting_only" | "decline", language: "en" | "de", operator: string | null,
+ *   retention_days: number | null }} MailboxSettings
  */
 
 /** A hub, as the user of a token sees it. Everything rejects with an Error that says what to do. */
@@ -26,14 +34,18 @@ export class Hub {
     return (await this.#json("GET", "/v1/directory")).people;
   }
 
-  /** @returns {Promise<PastCall[]>} */
-  async history() {
-    return (await this.#json("GET", "/v1/history?limit=100")).calls;
+  /**
+   * @param {{ missed?: boolean, before?: number | null }} [which]
+   * @returns {Promise<{ calls: PastCall[], next: number | null }>}
+   */
+  history({ missed = false, before = null } = {}) {
+    const query = new URLSearchParams({ limit: "50", ...(missed && { missed: "true" }), ...(before && { before: String(before) }) });
+    return this.#json("GET", `/v1/history?${query}`);
   }
 
-  /** @returns {Promise<VoiceMessage[]>} */
-  async messages() {
-    return (await this.#json("GET", "/v1/mailbox")).messages;
+  /** @param {Folder} [folder] by default new and saved ones @returns {Promise<VoiceMessage[]>} */
+  async messages(folder) {
+    return (await this.#json("GET", folder ? `/v1/mailbox?folder=${folder}` : "/v1/mailbox")).messages;
   }
 
   /** @param {string} id @returns {Promise<Blob>} */
@@ -41,14 +53,44 @@ export class Hub {
     return (await this.#ask("GET", `/v1/mailbox/${encodeURIComponent(id)}/audio`)).blob();
   }
 
-  /** @param {string} id @param {"new" | "saved"} folder */
+  /** @param {string} id @param {Folder | "undeleted"} folder */
   async move(id, folder) {
     await this.#json("PATCH", `/v1/mailbox/${encodeURIComponent(id)}`, { folder });
   }
 
-  /** @param {string} id */
-  async remove(id) {
+  /** Delete for good what is deleted. @param {string} id */
+  async purge(id) {
     await this.#ask("DELETE", `/v1/mailbox/${encodeURIComponent(id)}`);
+  }
+
+  /** @returns {Promise<MailboxSettings>} */
+  mailboxSettings() {
+    return this.#json("GET", "/v1/mailbox-settings");
+  }
+
+  /** @param {MailboxSettings} settings */
+  async putMailboxSettings(settings) {
+    await this.#json("PUT", "/v1/mailbox-settings", settings);
+  }
+
+  /** @param {string} pin "" for none */
+  async putPin(pin) {
+    await (pin ? this.#ask("PUT", "/v1/mailbox-pin", { pin }) : this.#ask("DELETE", "/v1/mailbox-pin"));
+  }
+
+  /** @returns {Promise<GreetingKind[]>} */
+  greetings() {
+    return this.#json("GET", "/v1/mailbox-greetings");
+  }
+
+  /** @param {GreetingKind} kind @returns {Promise<Blob>} */
+  async greeting(kind) {
+    return (await this.#ask("GET", `/v1/mailbox-greetings/${kind}`)).blob();
+  }
+
+  /** @param {GreetingKind} kind @param {Blob | null} sound Ogg Opus, null for none */
+  async putGreeting(kind, sound) {
+    await this.#ask(sound ? "PUT" : "DELETE", `/v1/mailbox-greetings/${kind}`, sound ?? undefined);
   }
 
   /** @returns {Promise<Settings>} */
@@ -61,12 +103,12 @@ export class Hub {
     return this.#json("PUT", "/v1/settings", settings);
   }
 
-  /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
+  /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
   async #json(method, path, body) {
     return (await this.#ask(method, path, body)).json();
   }
 
-  /** @param {string} method @param {string} path @param {unknown} [body] */
+  /** @param {string} method @param {string} path @param {object} [body] */
   #ask(method, path, body) {
     return ask(method, path, body, { Authorization: `Bearer ${this.token}` });
   }
@@ -81,16 +123,23 @@ export async function signIn(code) {
   return (await (await ask("POST", "/v1/sign-in", { code })).json()).token;
 }
 
-/** @param {string} method @param {string} path @param {unknown} [body] @param {Record<string, string>} [headers] */
-async function ask(method, path, body, headers = {}) {
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [given] a Blob is sent as it is, all else as JSON
+ * @param {Record<string, string>} [headers]
+ */
+async function ask(method, path, given, headers = {}) {
+  const body = given && !(given instanceof Blob) ? JSON.stringify(given) : given;
   let response;
   try {
-    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(path, { method, headers, body });
   } catch {
     throw new Error("The hub cannot be reached. Check the network and try again.");
   }
   if (response.ok) return response;
   const said = await response.json().catch(() => null);
   const sentence = said?.error?.message ?? response.statusText;
-  throw new Error(`${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`);
+  const plain = sentence.replace(/^the JSON body does not fit: | - at `.*`$/g, "");
+  throw new Error(`${plain.charAt(0).toUpperCase()}${plain.slice(1)}.`);
 }

@@ -4,12 +4,13 @@
 /** @import { Call } from "../call.js" */
 /** @import { IncomingCall } from "../incoming.js" */
 /** @import { AudioDeviceInfo, DeviceManager } from "../devices.js" */
+/** @import { Settings } from "./hub.js" */
 
 import { AzureCommunicationTokenCredential, CallClient, getIdentifierRawId } from "../callnode.js";
 import { Emitter } from "../events.js";
 import { Directory } from "./directory.js";
-import { complain } from "./dom.js";
 import { Hub } from "./hub.js";
+import { complain } from "./said.js";
 import { Tones } from "./tones.js";
 
 const CHOICES = "callnode.devices";
@@ -19,7 +20,10 @@ const CHOICES = "callnode.devices";
  *   noiseSuppression: boolean, autoGainControl: boolean }} Choices
  */
 
-/** What the page is while somebody is signed in. Events `callsUpdated`, `mailboxChanged`, `incomingCall`, `over`. */
+/**
+ * What the page is while somebody is signed in. Events `callsUpdated`, `mailboxChanged`, `incomingCall`, `over`,
+ * `ringersChanged`, `rulesChanged`.
+ */
 export class Softphone extends Emitter {
   hub;
   directory;
@@ -34,6 +38,8 @@ export class Softphone extends Emitter {
   devices;
   /** @type {CallAgent} */
   agent;
+  /** What becomes of calls, once it is known. @type {Settings | null} */
+  settings = null;
   #client;
   /** @type {Set<IncomingCall>} */
   #ringing = new Set();
@@ -55,6 +61,7 @@ export class Softphone extends Emitter {
     this.#follow(agent);
     for (const call of agent.calls) call.on("stateChanged", () => this.#sound());
     void this.#restoreChoices();
+    void this.hub.settings().then((settings) => this.rules(settings), () => {});
     devices.on("audioDevicesUpdated", () => void this.#restoreChoices());
   }
 
@@ -77,6 +84,22 @@ export class Softphone extends Emitter {
 
   get calls() {
     return this.agent.calls;
+  }
+
+  /** Who is calling just now. */
+  get ringers() {
+    return [...this.#ringing].map(({ callerInfo }) => callerInfo.displayName || "Unknown");
+  }
+
+  /** The id of the speaker, "" for the system's choice. */
+  get speaker() {
+    return this.chosen.speaker.replace(/^speaker:/, "");
+  }
+
+  /** Take note of what becomes of calls. @param {Settings} settings */
+  rules(settings) {
+    this.settings = settings;
+    this._emit("rulesChanged");
   }
 
   /**
@@ -119,6 +142,7 @@ export class Softphone extends Emitter {
     if (on) this.#ringing.add(incoming);
     else this.#ringing.delete(incoming);
     this.#sound();
+    this._emit("ringersChanged");
   }
 
   /**
@@ -129,8 +153,8 @@ export class Softphone extends Emitter {
   choose(choices, device) {
     this.chosen = { ...this.chosen, ...choices };
     localStorage.setItem(CHOICES, JSON.stringify(this.chosen));
-    if (choices.microphone !== undefined && device) void this.devices.selectMicrophone(device);
-    if (choices.speaker !== undefined && device) void this.devices.selectSpeaker(device);
+    if (choices.microphone !== undefined) void this.devices.selectMicrophone(device);
+    if (choices.speaker !== undefined) void this.devices.selectSpeaker(device);
     this.#apply();
   }
 
@@ -143,11 +167,11 @@ export class Softphone extends Emitter {
   }
 
   #apply() {
-    const { echoCancellation, noiseSuppression, autoGainControl, speaker, ring } = this.chosen;
+    const { echoCancellation, noiseSuppression, autoGainControl, ring } = this.chosen;
     const before = JSON.stringify(this.devices.audioConstraints);
     const wanted = { echoCancellation, noiseSuppression, autoGainControl };
     if (JSON.stringify(wanted) !== before) this.devices.setAudioConstraints(wanted);
-    this.tones.sink = speaker.replace(/^speaker:/, "");
+    this.tones.sink = this.speaker;
     this.bell.sink = ring.replace(/^speaker:/, "");
   }
 

@@ -5,54 +5,55 @@
 /** @import { Softphone } from "./softphone.js" */
 
 import { Features, getIdentifierRawId } from "../callnode.js";
-import { button, checkbox, complain, h, say } from "./dom.js";
+import { openDialog } from "./dialog.js";
+import { button, checkbox, choice, h } from "./dom.js";
 import { picker } from "./directory.js";
+import { complain, say } from "./said.js";
 
+/** @type {Record<string, (name: string) => string>} */
 const PROGRESS = {
-  trying: "Trying…", ringing: "It rings there…", forwarded: "Forwarded; it rings there…", voicemail: "Voicemail answers…",
+  trying: (name) => `Trying to reach ${name}…`,
+  ringing: (name) => `It rings there: ${name}`,
+  forwarded: (name) => `${name} is not there; the call goes on to somebody else…`,
+  voicemail: (name) => `The voicemail of ${name} answers…`,
 };
 
 /**
  * Open the dialog for a call.
  * @param {Softphone} phone
  * @param {Call} call
+ * @param {HTMLElement} card where progress is shown
  */
-export function openTransfer(phone, call) {
-  const whom = call.remoteParticipants[0]?.displayName || "the other end";
-  const toPerson = h("input", { type: "radio", name: "kind", checked: true });
-  const toBox = h("input", { type: "radio", name: "kind" });
-  const never = checkbox("Never to their voicemail, and no forwards", false);
+export function openTransfer(phone, call, card) {
+  const other = call.remoteParticipants[0];
+  const whom = other?.displayName || "the other end";
+  let box = false;
+  const never = checkbox("Never to their voicemail", false, undefined, "Nor anywhere else: if they do not answer, the call comes back to you.");
   const start = (/** @type {TransferTarget} */ target, /** @type {string} */ name, /** @type {TransferOptions} */ options = {}) => {
     dialog.close();
-    begin(call, target, options, whom, name);
+    begin(call, target, options, { whom, name, card });
   };
   const people = picker(phone.directory, {
     label: "Transfer to",
     verb: "Transfer",
     icon: "transfer",
-    but: call.remoteParticipants[0] && getIdentifierRawId(call.remoteParticipants[0].identifier),
+    but: other && [getIdentifierRawId(other.identifier)],
     pick: (id, name) => {
-      if (toBox.checked) return start({ targetParticipantVoicemail: { id } }, `the voicemail of ${name}`);
+      if (box) return start({ targetParticipantVoicemail: { id } }, `the voicemail of ${name}`);
       start({ targetParticipant: { id } }, name, { disableForwardingAndUnanswered: never.input.checked });
     },
   });
-  const kinds = h("fieldset", { class: "kinds" }, h("legend", {}, "What is to happen there?"),
-    h("label", { class: "check" }, toPerson, h("span", {}, "The person rings")),
-    h("label", { class: "check" }, toBox, h("span", {}, "Straight to their voicemail")),
-    never);
-  toPerson.onchange = toBox.onchange = () => (never.hidden = toBox.checked);
-  const others = phone.calls.filter((other) => other !== call && other.remoteParticipants.length && talks(other));
-  const calls = others.map((other) => {
-    const name = other.remoteParticipants[0].displayName ?? "";
-    return button(`Connect ${whom} with ${name}`, () => start({ targetCallId: other.id }, name), { icon: "transfer", class: "primary" });
+  const kinds = choice("What is to happen there", [["person", "It rings there"], ["voicemail", "Straight to voicemail"]], "person", (kind) => {
+    box = kind === "voicemail";
+    never.hidden = box;
   });
-  const heading = h("h2", { id: "transfer-heading" }, `Transfer ${whom}`);
-  const close = button("Cancel", () => dialog.close());
-  const connect = calls.length > 0 && h("section", {}, h("h3", {}, "To your other call"), ...calls);
-  const dialog = h("dialog", { class: "panel", "aria-labelledby": "transfer-heading", onclose: () => dialog.remove() },
-    heading, connect, kinds, people, h("div", { class: "actions" }, close));
-  document.body.append(dialog);
-  dialog.showModal();
+  const others = phone.calls.filter((each) => each !== call && each.remoteParticipants.length && talks(each));
+  const calls = others.map((each) => {
+    const name = each.remoteParticipants[0].displayName ?? "";
+    return button(`Connect ${whom} with ${name}`, () => start({ targetCallId: each.id }, name), { icon: "people", class: "primary" });
+  });
+  const connect = calls.length > 0 && h("section", { class: "stack", "aria-label": "Your other calls" }, h("h3", {}, "With your other call"), ...calls);
+  const dialog = openDialog(`Transfer ${whom}`, connect, connect && h("h3", {}, "To somebody else"), kinds, never, people);
   people.search.focus();
   call.on("stateChanged", () => call.state === "Disconnected" && dialog.close());
 }
@@ -61,10 +62,9 @@ export function openTransfer(phone, call) {
  * @param {Call} call
  * @param {TransferTarget} target
  * @param {TransferOptions} options
- * @param {string} whom
- * @param {string} name
+ * @param {{ whom: string, name: string, card: HTMLElement }} shown
  */
-function begin(call, target, options, whom, name) {
+function begin(call, target, options, { whom, name, card }) {
   let transfer;
   try {
     transfer = call.feature(Features.Transfer).transfer(target, { ...options, hangUpWhenTransferred: true });
@@ -72,20 +72,21 @@ function begin(call, target, options, whom, name) {
     return complain(error);
   }
   const line = h("p", {}, `Transferring ${whom} to ${name}…`);
-  const bar = h("div", { class: "banner", role: "status" }, line, button("Cancel transfer", () => transfer.cancel()));
-  document.querySelector(".calls")?.prepend(bar);
-  transfer.on("progressChanged", ({ newValue }) => {
-    line.textContent = `Transferring ${whom} to ${name}: ${PROGRESS[/** @type {keyof PROGRESS} */ (newValue)] ?? ""}`;
-  });
+  const bar = h("div", { class: "moving", role: "status" }, h("span", { class: "spinner" }), line,
+    button("Cancel transfer", () => transfer.cancel(), { class: "quiet" }));
+  card.querySelector("header")?.after(bar);
+  transfer.on("progressChanged", ({ newValue }) => (line.textContent = PROGRESS[newValue]?.(name) ?? line.textContent));
   transfer.on("stateChanged", () => {
     if (transfer.state === "Transferring") return;
+    const focused = bar.contains(document.activeElement);
     bar.remove();
+    if (focused) card.focus();
     if (transfer.state === "Failed") {
-      return say(`${whom} could not be transferred to ${name}. ${transfer.error?.message ?? ""}`, { seconds: 10 });
+      return say(`${whom} could not be transferred to ${name}. ${transfer.error?.message ?? ""}`, { kind: "failed", seconds: 15 });
     }
     const by = transfer.outcome?.party.display_name || transfer.outcome?.party.name || name;
     const box = transfer.outcome?.kind === "voicemail";
-    say(box ? `${whom} is at the voicemail of ${by}.` : `${whom} is now talking to ${by}.`);
+    say(box ? `${whom} is at the voicemail of ${by}.` : `${whom} is now talking to ${by}.`, { seconds: 10 });
   });
 }
 

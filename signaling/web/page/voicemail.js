@@ -3,128 +3,111 @@
 /** @import { VoiceMessage } from "./hub.js" */
 /** @import { Softphone } from "./softphone.js" */
 
-import { button, complain, duration, h, rename, say, select, when } from "./dom.js";
-
-const UNDO_SECONDS = 6;
+import { avatar, button, choice, day, h, icon, rename, when } from "./dom.js";
+import { player } from "./player.js";
+import { complain, nothing, say, sentence } from "./said.js";
 
 /** @param {Softphone} phone */
 export function voicemailView(phone) {
-  const list = h("ul", { class: "rows messages" });
-  const hint = h("p", { class: "hint" }, "One moment…");
-  const section = h("section", { "aria-labelledby": "voicemail-heading" },
-    h("h1", { id: "voicemail-heading" }, "Voicemail"), hint, list);
-  /** @type {Set<string>} */
-  const going = new Set();
-  /** @type {Map<string, HTMLLIElement>} */
+  const list = h("ul", { class: "list messages" });
+  const instead = h("div", {}, h("p", { class: "loading", role: "status" }, "One moment…"));
+  /** @type {"inbox" | "deleted"} */
+  let folder = "inbox";
+  /** @type {Map<string, ReturnType<typeof messageRow>>} */
   const rows = new Map();
   const show = async () => {
-    const messages = await phone.hub.messages().catch((error) => (complain(error), []));
-    const shown = messages.filter(({ id }) => !going.has(id));
-    hint.textContent = shown.length ? "" : "No messages.";
-    for (const id of rows.keys()) if (!shown.some((message) => message.id === id)) rows.delete(id);
-    for (const message of shown) {
-      const row = rows.get(message.id) ?? messageRow(phone, message, remove);
-      rows.set(message.id, row);
-      row.dataset.folder = message.folder;
+    const wanted = folder;
+    try {
+      const messages = await phone.hub.messages(wanted === "deleted" ? "deleted" : undefined);
+      if (wanted !== folder) return;
+      instead.replaceChildren(...(messages.length ? [] : [empty()]));
+      for (const id of rows.keys()) if (!messages.some((message) => message.id === id)) rows.delete(id);
+      const order = messages.map((message) => {
+        const row = rows.get(message.id) ?? messageRow(phone, message);
+        rows.set(message.id, row);
+        row.show(message);
+        return row.element;
+      });
+      // A row that plays is not moved, or it would stop.
+      if (order.some((row, at) => list.children[at] !== row) || list.children.length !== order.length) list.replaceChildren(...order);
+    } catch (error) {
+      instead.replaceChildren(h("div", { class: "empty", role: "alert" }, icon("alert"), h("p", {}, sentence(error)), button("Try again", show)));
     }
-    const order = shown.map(({ id }) => /** @type {HTMLLIElement} */ (rows.get(id)));
-    // A row that plays is not moved, or it would stop.
-    if (order.some((row, at) => list.children[at] !== row) || list.children.length !== order.length) list.replaceChildren(...order);
   };
-  const remove = (/** @type {VoiceMessage} */ message) => {
-    going.add(message.id);
+  const empty = () => folder === "deleted"
+    ? nothing("trash", "Nothing was deleted", "Deleted messages stay here until they are deleted for good.")
+    : nothing("voicemail", "No messages", "What callers say when you do not answer is heard here.");
+  const which = choice("Which messages", [["inbox", "Inbox"], ["deleted", "Deleted"]], "inbox", (chosen) => {
+    folder = chosen === "deleted" ? "deleted" : "inbox";
+    rows.clear();
+    list.replaceChildren();
     void show();
-    say("Message deleted.", {
-      action: "Undo",
-      seconds: UNDO_SECONDS,
-      act: () => (going.delete(message.id), void show()),
-      over: () => void phone.hub.remove(message.id).catch(complain).then(show),
-    });
-  };
+  });
   const changed = () => (section.isConnected ? void show() : phone.off("mailboxChanged", changed));
   queueMicrotask(() => phone.on("mailboxChanged", changed));
   void show();
+  const section = h("section", { "aria-labelledby": "voicemail-heading" },
+    h("div", { class: "heading" }, h("h1", { id: "voicemail-heading" }, "Voicemail"), which), instead, list);
   return section;
 }
 
-/** @param {Softphone} phone @param {VoiceMessage} message @param {(message: VoiceMessage) => void} remove */
-function messageRow(phone, message, remove) {
-  const name = message.caller.display_name || message.caller.name || message.caller.raw_id;
-  const audio = h("audio", { controls: true, preload: "none", "aria-label": `Message of ${name}` });
-  const wave = waveform(message, audio);
-  /** @type {Promise<Blob> | null} */
-  let sound = null;
-  const load = async () => {
-    sound ??= phone.hub.audio(message.id);
-    const blob = await sound;
-    if (!audio.src) audio.src = URL.createObjectURL(blob);
-    return blob;
-  };
-  const player = h("div", { class: "player", hidden: true }, audio,
-    h("label", { class: "inline" }, "Speed ", select([["1", "1×"], ["1.5", "1.5×"], ["2", "2×"]], "1", (rate) => {
-      audio.playbackRate = audio.defaultPlaybackRate = Number(rate);
-    })));
-  const play = button("Play", async () => {
+/** @param {Softphone} phone @param {VoiceMessage} message */
+function messageRow(phone, message) {
+  const named = (/** @type {VoiceMessage["caller"]} */ party) => phone.directory.nameOf(party);
+  const name = named(message.caller);
+  const act = (/** @type {() => Promise<unknown>} */ work) => async () => {
     try {
-      await load();
-      player.hidden = false;
-      if (audio.paused) await audio.play();
-      else audio.pause();
-    } catch (error) {
-      sound = null;
-      complain(error);
-    }
-  }, { icon: "voicemail", class: "primary" });
-  audio.onplay = audio.onpause = () => rename(play, audio.paused ? "Play" : "Pause");
-  audio.onended = async () => {
-    if (message.folder === "new") await mark("saved");
-  };
-  const mark = async (/** @type {"new" | "saved"} */ folder) => {
-    try {
-      await phone.hub.move(message.id, folder);
-      message.folder = folder;
-      row.dataset.folder = folder;
-      rename(keep, folder === "new" ? "Mark as heard" : "Mark as new");
+      await work();
     } catch (error) {
       complain(error);
     }
   };
-  const keep = button(message.folder === "new" ? "Mark as heard" : "Mark as new",
-    () => void mark(message.folder === "new" ? "saved" : "new"));
-  const download = button("Download", async () => {
-    const url = URL.createObjectURL(await load());
-    h("a", { href: url, download: `voicemail-${name}-${message.received_at.slice(0, 10)}.ogg` }).click();
+  const move = (/** @type {VoiceMessage["folder"] | "undeleted"} */ folder) => phone.hub.move(message.id, folder);
+  const sound = player({
+    label: `the message of ${name}`,
+    duration: message.duration,
+    peaks: message.peaks,
+    load: () => phone.hub.audio(message.id),
+    speaker: () => phone.speaker,
+    heard: () => void (message.folder === "new" && act(() => move("saved"))()),
   });
-  const by = message.transferor ? ` · transferred by ${message.transferor.display_name || message.transferor.name}` : "";
-  const row = h("li", {}, h("div", { class: "who" }, h("span", { class: "name" }, name),
-    h("span", { class: "presence" }, when(message.received_at), ` · ${duration(message.duration)}${by}`)),
-    wave, player,
-    h("div", { class: "controls" }, play, keep, button("Call back", () => phone.dial(message.caller.raw_id)),
-      download, button("Delete", () => remove(message), { class: "quiet-danger" })));
-  return row;
-}
-
-/** @param {VoiceMessage} message @param {HTMLAudioElement} audio */
-function waveform(message, audio) {
-  const { peaks, duration: seconds } = message;
-  const canvas = h("canvas", { class: "waveform", width: 800, height: 80, "aria-hidden": "true" });
-  const draw = () => {
-    const context = canvas.getContext("2d");
-    if (!context) return;
-    const style = getComputedStyle(canvas);
-    const [played, rest] = [style.getPropertyValue("--accent"), style.getPropertyValue("--line")];
-    const bar = canvas.width / Math.max(1, peaks.length);
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    for (const [at, peak] of peaks.entries()) {
-      const height = Math.max(2, (peak / 255) * canvas.height);
-      context.fillStyle = audio.currentTime > 0 && at / peaks.length <= audio.currentTime / seconds ? played : rest;
-      context.fillRect(at * bar, (canvas.height - height) / 2, Math.max(1, bar - 1), height);
-    }
+  const keep = button("Mark as heard", act(() => move(message.folder === "new" ? "saved" : "new")), { icon: "read" });
+  const download = button("Download", act(async () => {
+    const url = URL.createObjectURL(await sound.blob());
+    h("a", { href: url, download: `voicemail-${name}-${message.received_at.slice(0, 10)}.ogg` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  }), { icon: "download" });
+  const remove = button("Delete", act(async () => {
+    await move("deleted");
+    say("Message deleted.", { action: "Undo", act: act(() => move("undeleted")), seconds: 10 });
+  }), { icon: "trash", class: "quiet-danger" });
+  const restore = button("Restore", act(() => move("undeleted")), { icon: "restore" });
+  const purge = button("Delete for good", act(() => phone.hub.purge(message.id)), { icon: "trash", class: "quiet-danger" });
+  const back = button("Call back", () => phone.dial(message.caller.raw_id), { icon: "phone" });
+  const fresh = h("span", { class: "tag" }, "New");
+  const about = [
+    day(message.received_at),
+    message.transferor && `transferred by ${named(message.transferor)}`,
+    message.forwarded_by && `forwarded by ${named(message.forwarded_by)}`,
+  ].filter(Boolean).join(" · ");
+  const words = h("p", { class: "transcript" });
+  const element = h("li", {},
+    h("div", { class: "row" }, avatar(name),
+      h("div", { class: "who" },
+        h("span", { class: "name" }, name, " ", fresh, message.urgent && h("span", { class: "tag urgent" }, "Urgent")),
+        h("span", { class: "about" }, about)),
+      when(message.received_at)),
+    sound, words, h("div", { class: "controls" }, back, keep, download, remove, restore, purge));
+  const show = (/** @type {VoiceMessage} */ now) => {
+    message = now;
+    const deleted = now.folder === "deleted";
+    element.dataset.folder = now.folder;
+    fresh.hidden = now.folder !== "new";
+    rename(keep, now.folder === "new" ? "Mark as heard" : "Mark as new", now.folder === "new" ? "read" : "unread");
+    for (const each of [keep, download, remove, back]) each.hidden = deleted;
+    for (const each of [restore, purge]) each.hidden = !deleted;
+    words.textContent = now.transcript ?? "";
+    words.hidden = !now.transcript;
   };
-  canvas.onclick = ({ offsetX }) => {
-    if (audio.src) audio.currentTime = (offsetX / canvas.clientWidth) * seconds;
-  };
-  audio.ontimeupdate = draw;
-  requestAnimationFrame(draw);
-  return canvas;
+  return { element, show };
 }

@@ -1,0 +1,21 @@
+/** A dialog: the browser keeps the focus in it, closes it by Escape and gives the focus back. */
+
+import { button, h } from "./dom.js";
+
+/**
+ * @param {string} title
+ * @param {...(Node | string | null | undefined | false)} children
+ */
+export function openDialog(title, ...children) {
+  const close = button("", () => dialog.close(), { icon: "close", label: "Close", class: "quiet" });
+  const dialog = h("dialog", { class: "panel", "aria-labelledby": "dialog-heading", onclose: () => gone() },
+    h("header", {}, h("h2", { id: "dialog-heading" }, title), close), ...children);
+  const gone = () => {
+    // A call that rings in here rings on.
+    document.querySelector(".calls")?.prepend(...dialog.querySelectorAll(".ringing"));
+    dialog.remove();
+  };
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

@@ -1,0 +1,149 @@
+"""Every view, light and dark, narrow and wide: axe-core objects to nothing, nothing is too small or wide.
+
+With the environment variable CALLNODE_PICTURES, a folder, it takes the pictures of the documentation
+(`make pictures`).
+"""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Route, expect
+
+from node import CallState
+from node.voicemail import Limits
+from tests.browser.conftest import Open
+from tests.browser.looks import Looks, fetch_axe
+from tests.e2e.people import People, until
+from tests.e2e.test_voicemail import voicemail
+
+pytestmark = pytest.mark.browser
+
+COLLEAGUES = {
+    "dana": ("Dana Fuller", "+4930123456"),
+    "erik": ("Erik Larsson", "+4930123457"),
+    "desk": ("Front desk", "+4930100"),
+}
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fetch_axe(tmp_path_factory.mktemp("axe"))
+
+
+async def invite_colleagues(people: People) -> None:
+    for name, (shown, number) in COLLEAGUES.items():
+        raw_id, _ = await people.client.token(name, display_name=shown)
+        await people.client.admin("PUT", f"/v1/users/{raw_id}/aliases", {"aliases": [f"4:{number}"]})
+
+
+async def test_signing_in_and_what_is_empty(softphone: Open, people: People, axe: Path) -> None:
+    alice = await softphone("alice")
+    look = Looks(alice.page, axe)
+    await expect(alice.page.get_by_text("Nobody else is here yet")).to_be_visible()
+    await look.at("phone-empty")
+    await alice.press("History")
+    await expect(alice.page.get_by_text("No calls yet")).to_be_visible()
+    await look.at("history-empty")
+    await alice.press("Voicemail")
+    await expect(alice.page.get_by_text("No messages")).to_be_visible()
+    await look.at("voicemail-empty")
+
+    async def fail(route: Route) -> None:
+        await route.abort()
+
+    await alice.page.route("**/v1/history*", fail)
+    await alice.press("History")
+    await expect(alice.page.get_by_role("alert")).to_contain_text("The hub cannot be reached")
+    await look.at("history-failed")
+    await alice.page.unroute("**/v1/history*", fail)
+    await alice.press("Try again")
+    await expect(alice.page.get_by_text("No calls yet")).to_be_visible()
+    await alice.press("Sign out")
+    await look.at("sign-in")
+    await alice.page.get_by_label("Invitation code").fill("WRONG-CODE1")
+    await alice.press("Sign in")
+    await expect(alice.page.get_by_role("alert")).to_contain_text("ask for a new invitation")
+    await look.at("sign-in-failed")
+
+
+async def test_calls(softphone: Open, people: People, axe: Path) -> None:
+    await invite_colleagues(people)
+    bob, carol = await people.join("bob"), await people.join("carol")
+    alice = await softphone("alice")
+    look = Looks(alice.page, axe)
+    await expect(alice.page.get_by_role("listitem")).to_have_count(5)
+    await look.at("phone")
+    await alice.press("Keypad")
+    await alice.press("4")
+    await look.at("phone-keypad")
+    await alice.press("Keypad")
+    await alice.page.get_by_label("Call", exact=True).fill("")
+    out = bob.dial("alice")
+    await expect(alice.page.get_by_role("alertdialog")).to_be_visible()
+    await look.at("incoming")
+    await alice.press("Answer")
+    await alice.talks("Bob")
+    await until(out, CallState.CONNECTED)
+    card = alice.call("Bob")
+    await card.locator("summary").click()
+    await expect(card.get_by_text("Good")).to_be_visible()
+    await look.at("call")
+    await card.locator("summary").click()
+    await alice.press("Keypad", card)
+    await alice.press("5", card)
+    await look.at("call-keypad")
+    await alice.page.keyboard.press("Escape")
+    second = carol.dial("alice")
+    await expect(alice.page.get_by_role("alertdialog")).to_be_visible()
+    await look.at("call-waiting")
+    await alice.press("Hold and answer")
+    await alice.talks("Carol")
+    await alice.talks("Bob", "LocalHold")
+    await until(second, CallState.CONNECTED)
+    await look.at("two-calls")
+    await alice.press("Transfer", alice.call("Carol"))
+    await look.at("transfer")
+    await alice.press("Transfer to Dana Fuller", alice.page.get_by_role("dialog"))
+    await alice.told("Carol could not be transferred to Dana Fuller.")
+    await look.at("transfer-failed")
+    await alice.press("Dismiss")
+
+
+async def test_mailbox_history_settings(softphone: Open, people: People, axe: Path, tmp_path: Path) -> None:
+    await invite_colleagues(people)
+    async with voicemail(people, tmp_path, Limits(greeting=1.0, maximum=4.0)):
+        bob, carol = await people.join("bob"), await people.join("carol")
+        alice = await softphone("alice")
+        look = Looks(alice.page, axe)
+        for caller in (bob, carol):
+            ringing = caller.dial("alice")
+            await alice.press("To voicemail")
+            await until(ringing, CallState.DISCONNECTED)
+        await alice.press("Voicemail 2 new")
+        rows = alice.page.get_by_role("listitem")
+        await expect(rows).to_have_count(2)
+        await rows.filter(has_text="Bob").get_by_label("Position").fill("1.5")
+        await alice.press("Mark as heard", rows.filter(has_text="Bob"))
+        await expect(rows.filter(has_text="Bob")).to_have_attribute("data-folder", "saved")
+        await look.at("voicemail")
+        await alice.press("Delete", rows.filter(has_text="Carol"))
+        await alice.told("Message deleted.")
+        await alice.press("Deleted")
+        await expect(alice.page.get_by_role("button", name="Restore")).to_be_visible()
+        await look.at("voicemail-deleted")
+        await alice.press("Dismiss")
+        await alice.press("History")
+        await expect(rows).to_have_count(2)
+        await look.at("history")
+        await alice.press("Settings")
+        await expect(alice.page.get_by_role("combobox", name="Microphone")).to_be_visible()
+        await look.at("settings-sound")
+        await alice.press("Calls")
+        await alice.page.get_by_role("checkbox", name="Do not disturb").check()
+        await alice.press("Save")
+        await alice.told("Saved.")
+        await alice.press("Dismiss")
+        await look.at("settings-calls")
+        await alice.press("Mailbox")
+        await expect(alice.page.get_by_role("button", name="Record").first).to_be_visible()
+        await look.at("settings-mailbox")
