@@ -30,6 +30,7 @@ from node.session import CallState
 from node.settings import UserSettings
 from node.speakers import DominantSpeakersFeature, DominantSpeakersInfo
 from node.stats import MediaStatsCollector, MediaStatsFeature, MediaStatsReportSummary
+from node.survey import CallSurveyFeature
 from node.transfer import Transfer, TransferCallFeature, TransferState
 from signaling.identifiers import (
     CommunicationIdentifier,
@@ -40,18 +41,23 @@ from signaling.identifiers import (
 )
 from signaling.parts import CustomContext
 from signaling.settings import Group, Settings, ToGroup, ToPerson, ToVoicemail
+from signaling.surveys import AudioRating, CallSurvey, CallSurveyResponse, OverallRating, RatingScale
 
 __all__ = [
     "AcceptCallOptions",
     "AudioDevice",
     "AudioOptions",
     "AudioProcessing",
+    "AudioRating",
     "Call",
     "CallAgent",
     "CallClient",
     "CallClientOptions",
     "CallEndReason",
     "CallState",
+    "CallSurvey",
+    "CallSurveyFeature",
+    "CallSurveyResponse",
     "CallerInfo",
     "CallingError",
     "CommunicationIdentifier",
@@ -75,7 +81,9 @@ __all__ = [
     "MediaStatsReportSample",
     "MediaStatsReportSummary",
     "MicrosoftTeamsUserIdentifier",
+    "OverallRating",
     "PhoneNumberIdentifier",
+    "RatingScale",
     "RemoteParticipant",
     "Settings",
     "StartCallOptions",

@@ -35,10 +35,16 @@ async def create_token(
     as `request` does.
     """
     body = msgspec.json.encode(wanted)
-    url = url.rstrip("/") + "/v1/tokens"
-    headers = sign("POST", url, body, base64.b64decode(access_key))
-    made = await request("POST", url, headers, body, ssl=trusted(authority=authority))
+    made = await signed_request("POST", url.rstrip("/") + "/v1/tokens", access_key, body, authority)
     return msgspec.json.decode(made, type=NamedToken)
+
+
+async def signed_request(
+    method: str, url: str, access_key: str, body: bytes = b"", authority: bytes | None = None
+) -> bytes:
+    """Return the body of the hub's answer to a request with its access key; raises as `request` does."""
+    headers = sign(method, url, body, base64.b64decode(access_key))
+    return await request(method, url, headers, body, ssl=trusted(authority=authority))
 
 
 async def request(

@@ -75,6 +75,7 @@ class MailboxChanged(Struct, frozen=True):
 class CallAgent(Events):
     """Call and be called; made by `CallClient.create_call_agent`."""
 
+    kind = "CallAgent"
     EVENTS = ("incoming_call", "calls_updated", "connection_state_changed", "mailbox_changed")
 
     def __init__(

@@ -112,6 +112,7 @@ class IncomingCall(Events):
     `diverted_for` is why it was last sent on, in the words of RFC 5806; None if it was not.
     """
 
+    kind = "IncomingCall"
     EVENTS = ("call_ended",)
 
     def __init__(self, agent: "CallAgent", session: Session) -> None:
@@ -160,6 +161,7 @@ class Call(Events):
     `level_changed` is told ten times a second, once there is a media path.
     """
 
+    kind = "Call"
     EVENTS = (
         "state_changed",
         "is_muted_changed",

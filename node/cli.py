@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 
 from node.commands.devices import devices
+from node.commands.history import history, surveys
 from node.commands.hub import connection_string, hub, token, up
+from node.commands.invite import invite
 from node.commands.phone import call, listen
 from node.commands.process import Commands, log_to_stderr
 from node.commands.settings import settings
@@ -57,7 +59,20 @@ def demo(json_path: Path | None, listen: bool) -> None:
     run(json_path, listen=listen)
 
 
-for command in (up, hub, token, connection_string, call, listen, voicemail, settings, devices):
+for command in (
+    up,
+    hub,
+    token,
+    invite,
+    connection_string,
+    call,
+    listen,
+    history,
+    voicemail,
+    settings,
+    devices,
+    surveys,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

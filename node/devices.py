@@ -51,6 +51,7 @@ class DeviceManager(Events):
     (device), and `audio_device_switched` (kind, role, old, new, cause): sound goes on on another device.
     """
 
+    is_speaker_selection_available = True
     EVENTS = ("audio_devices_updated", "selected_microphone_changed", "selected_speaker_changed", _WATCHED[1])
 
     def __init__(self, audio_processing: AudioProcessing | None = None) -> None:

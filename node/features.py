@@ -4,6 +4,7 @@ from node.diagnostics import UserFacingDiagnosticsFeature
 from node.feature import CallFeature
 from node.speakers import DominantSpeakersFeature
 from node.stats import MediaStatsFeature
+from node.survey import CallSurveyFeature
 from node.transfer import TransferCallFeature
 
 
@@ -14,6 +15,7 @@ class Features:
     MEDIA_STATS = MediaStatsFeature
     USER_FACING_DIAGNOSTICS = UserFacingDiagnosticsFeature
     DOMINANT_SPEAKERS = DominantSpeakersFeature
+    CALL_SURVEY = CallSurveyFeature
 
 
 def names() -> list[str]:

@@ -17,9 +17,10 @@ from media.engine import Engine, IceServer, IceTransportPolicy
 from media.orders import Happening
 from node.credential import EARLY_SECONDS, CommunicationTokenCredential, TokenCredential, token_of
 from node.events import Tasks
-from node.exchange import Anew, Cut, Do, FromHub, FromMedia, Input, Linked, News, Output, Send, Tick
+from node.exchange import Anew, Cut, Do, FromHub, FromMedia, HangUp, Input, Linked, News, Output, Send, Tick
 from node.link import Link
 from node.phone import Phone
+from node.rest import Rest
 from signaling import parts
 from signaling.messages import HubMessage, IceServers, TokenRefresh, Welcome
 from signaling.parts import Party
@@ -58,6 +59,7 @@ class Runtime:
         self.linked = False
         self._phone = Phone(consent=consent)
         self._credential = credential
+        self.rest = Rest(url, credential)
         self._link = Link(url, self._token, display_name, self)
         self._on_news = on_news
         self._on_lost = on_lost
@@ -110,7 +112,9 @@ class Runtime:
             log.exception("%s could not be carried out", type(output).__name__)
 
     async def close(self) -> None:
-        """Let every call, the link and every task go."""
+        """Hang up every call; let those that ring, the link and every task go."""
+        for call_id in list(self._phone.calls):
+            self.give(HangUp(call_id))
         self.give(Cut())
         await self._link.close()
         await self.engine.close()

@@ -19,7 +19,11 @@ from signaling.reasons import Diversion, Reason
 
 
 class CallState(StrEnum):
-    """The states of a call (ACS CallState)."""
+    """The states of a call (ACS CallState).
+
+    EarlyMedia and InLobby are never reached: nothing is heard before the answer, for voicemail answers, and
+    nobody waits in a lobby.
+    """
 
     NONE = "None"
     CONNECTING = "Connecting"

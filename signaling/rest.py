@@ -2,19 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
 
 from signaling import auth
 from signaling.accounts import Accounts
 from signaling.auth import UnauthorizedError
-from signaling.history import History
-from signaling.mailboxes import Utc
-from signaling.parts import OutcomeKind, Party, Right
-from signaling.reasons import Reason
+from signaling.history import CallSummary, History, HistoryPage, LegSummary
+from signaling.parts import Party, Right
 from signaling.settings import Settings
 from signaling.store import Account, HistoryEntry, HistoryQuery
 from signaling.tokens import InvalidTokenError
@@ -111,36 +108,6 @@ class Gate:
         return account
 
 
-class LegSummary(Struct, frozen=True):
-    """Why a call ended for one of its parties; no reason if it only passed by and never rang there."""
-
-    party: Party
-    reason: Reason | None
-
-
-class CallSummary(Struct, frozen=True):
-    """A call as the history shows it to one of its parties.
-
-    `number` pages (`before`); `duration` in seconds since the answer; `reason` is the whole call's.
-    """
-
-    number: int
-    call_id: str
-    direction: Literal["incoming", "outgoing"]
-    caller: Party
-    callee: Party
-    transferor: Party | None
-    kind: OutcomeKind | None
-    answered_by: Party | None
-    via: list[Party]
-    placed_at: Utc
-    answered_at: Utc | None
-    ended_at: Utc
-    duration: float | None
-    reason: Reason
-    legs: list[LegSummary]
-
-
 class UserApi:
     """A user's own settings and history."""
 
@@ -180,7 +147,7 @@ class UserApi:
         entries = await self._history.of(account.user.raw_id, query)
         more = entries[-1].number if len(entries) == query.limit else None
         calls = [self._summary(entry, account.user.raw_id) for entry in entries]
-        return reply({"calls": calls, "next": more})
+        return reply(HistoryPage(calls, more))
 
     def _query(self, request: web.Request) -> HistoryQuery:
         try:

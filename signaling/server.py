@@ -35,6 +35,7 @@ from signaling.sealed_blobs import open_blobs
 from signaling.sessions import Session, Sessions
 from signaling.settings import User
 from signaling.sql import SqlStore
+from signaling.survey import SurveyApi
 from signaling.telling import Mp3, Telling
 from signaling.telling_config import TellingConfig
 from signaling.tls import Tls
@@ -217,6 +218,8 @@ class HubServer:
             MailboxApi(gate.user, *kept, links, trail, quota, telling.of_new, changed).routes()
         )
         app.router.add_routes([*visits.routes(), *visited.hearing(VISIT_PATH + "/mailbox")])
+        live = self._core.hub.calls.all
+        app.router.add_routes(SurveyApi(gate, accounts, self._store, self._history, live).routes())
         app.router.add_routes(DepositApi(gate, *kept, quota, telling, changed).routes())
         app.router.add_routes(GreetingApi(gate, *kept, trail, wanted, webhooks).routes())
         app.router.add_routes(AuditApi(gate, accounts, self._store).routes())

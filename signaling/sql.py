@@ -27,6 +27,7 @@ from signaling.notice_sql import SqlNotices
 from signaling.reasons import Reason
 from signaling.settings import Settings, User
 from signaling.store import Account, HistoryEntry, HistoryQuery
+from signaling.survey_sql import SqlSurveys, delete_surveys
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ _legs = sa.Table(
 _migrating = threading.Lock()
 
 
-class SqlStore(SqlMailboxes, SqlAudit, SqlNotices):
+class SqlStore(SqlMailboxes, SqlAudit, SqlNotices, SqlSurveys):
     """Keep everything in a database that SQLAlchemy knows."""
 
     def __init__(self, url: str) -> None:
@@ -151,12 +152,13 @@ class SqlStore(SqlMailboxes, SqlAudit, SqlNotices):
         await self._transact(work)
 
     async def delete_account(self, raw_id: str) -> None:
-        """Delete an account with its mailbox."""
+        """Delete an account with its mailbox and surveys."""
 
         def work(db: Connection) -> None:
             db.execute(sa.delete(_accounts).where(_accounts.c.raw_id == raw_id))
             db.execute(sa.delete(_aliases).where(_aliases.c.owner == raw_id))
             mailbox_sql.delete_owner(db, raw_id)
+            delete_surveys(db, raw_id)
 
         await self._transact(work)
 

@@ -1,6 +1,7 @@
-"""What the hub keeps: accounts, call history, mailboxes. One protocol, an implementation a file."""
+"""What the hub keeps: accounts, call history, surveys, mailboxes. One protocol, an implementation a file."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
@@ -12,6 +13,7 @@ from signaling.notice_store import NoticeStore
 from signaling.parts import OutcomeKind
 from signaling.reasons import Reason
 from signaling.settings import User
+from signaling.surveys import CallSurvey, SurveyEntry, SurveyQuery
 
 
 class Account(Struct, frozen=True):
@@ -68,7 +70,7 @@ class Store(MailboxStore, AuditStore, NoticeStore, Protocol):
         ...
 
     async def delete_account(self, raw_id: str) -> None:
-        """Delete an account with its mailbox."""
+        """Delete an account with its mailbox and surveys."""
         ...
 
     async def add_history(self, entries: Sequence[HistoryEntry]) -> None:
@@ -77,6 +79,18 @@ class Store(MailboxStore, AuditStore, NoticeStore, Protocol):
 
     async def history(self, raw_id: str, query: HistoryQuery) -> list[HistoryEntry]:
         """Return calls that a user had a part in, newest first."""
+        ...
+
+    async def had_part(self, raw_id: str, call_id: str) -> bool:
+        """Tell whether the history has a call with a user in it."""
+        ...
+
+    async def save_survey(self, raw_id: str, call_id: str, survey: CallSurvey, now: datetime) -> int:
+        """File a user's survey of a call, in the place of an earlier one; return its number."""
+        ...
+
+    async def surveys(self, query: SurveyQuery) -> list[SurveyEntry]:
+        """Return surveys of all users, newest first; whose they are by raw id alone."""
         ...
 
     async def close(self) -> None:

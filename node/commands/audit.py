@@ -1,6 +1,5 @@
 """What was done with mailboxes: `callnode voicemail audit` for owners, `callnode hub audit` for all."""
 
-import base64
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlencode
@@ -11,12 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from node.admin import request
+from node.admin import request, signed_request
 from node.commands.event import plain
-from node.commands.options import Access, data_option, hub_access_key, json_option, user_options
+from node.commands.options import Access, data_option, hub_access_key, hub_option, json_option, user_options
 from node.commands.process import OK, run
-from node.trust import trusted
-from signaling.auth import sign
 from signaling.certificates import authority
 from signaling.config import hub_url
 from signaling.mailboxes import AuditEntry, AuditListing
@@ -58,19 +55,18 @@ def mine(access: Access, last: int, as_json: bool) -> None:
 @click.option("--of", metavar="NAME", help="Of this user's mailbox alone.")
 @last_option
 @data_option
-@click.option("--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+@hub_option
 @json_option
 def all_(of: str | None, last: int, data: Path, url: str | None, as_json: bool) -> None:
     """Show who heard, exported, deleted, forwarded or changed what of all mailboxes, and who was refused.
 
     Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL.
     """
-    key = base64.b64decode(hub_access_key(data))
+    key = hub_access_key(data)
 
     async def ask(query: str) -> bytes:
         asked = f"{(url or hub_url(data)).rstrip('/')}/v1/audit?{query}"
-        headers = sign("GET", asked, b"", key)
-        return await request("GET", asked, headers, ssl=trusted(authority=authority(data)))
+        return await signed_request("GET", asked, key, authority=authority(data))
 
     run(lambda _: _show(ask, {"of": of} if of else {}, last, as_json))
 

@@ -19,6 +19,7 @@ from node.commands.options import (
     DEFAULT_DATA,
     data_option,
     hub_access_key,
+    hub_option,
     json_option,
     storage_key_option,
 )
@@ -228,7 +229,7 @@ def _welcome(url: str, data: Path, *, others: bool) -> str:
 )
 @click.argument("name")
 @data_option
-@click.option("--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+@hub_option
 @click.option(
     "--minutes",
     type=click.IntRange(MIN_MINUTES, MAX_MINUTES),

@@ -28,6 +28,9 @@ data_option = click.option(
     show_default=True,
     help="Folder in which the hub keeps its data. [env: CALLNODE_DATA]",
 )
+hub_option = click.option(
+    "--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 

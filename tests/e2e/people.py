@@ -98,14 +98,17 @@ class People:
         self._clients: list[CallClient] = []
 
     async def join(
-        self, name: str, client_options: CallClientOptions | None = None, **options: bool
+        self,
+        name: str,
+        client_options: CallClientOptions | None = None,
+        credential: CommunicationTokenCredential | None = None,
+        **options: bool,
     ) -> Person:
-        _, token = await self.client.token(name)
+        if credential is None:
+            credential = CommunicationTokenCredential((await self.client.token(name))[1])
         client = CallClient(client_options)
         self._clients.append(client)
-        agent = await client.create_call_agent(
-            CommunicationTokenCredential(token), display_name=name.title(), **options
-        )
+        agent = await client.create_call_agent(credential, display_name=name.title(), **options)
         person = Person(name, agent, SENTENCES[name])
         agent.on("incoming_call", lambda event: person.rings.put_nowait(event.incoming_call))
         return person

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -12,10 +13,12 @@ from node import (
     CallingError,
     CallState,
     CommunicationTokenCredential,
+    ConnectionState,
 )
 from node.devices import DeviceManager
 from signaling.server import HubServer
-from tests.e2e.people import PATIENCE, People, eventually, until
+from tests.e2e.people import PATIENCE, People, connect, eventually, until
+from tests.shell.test_credential import ending
 
 pytestmark = pytest.mark.e2e
 
@@ -41,6 +44,78 @@ async def test_a_client_forgets_the_agents_that_are_disposed(people: People) -> 
             await agent.dispose()
             await agent.dispose()
         assert client._agents == set()
+
+
+@pytest.mark.parametrize("stage", ["connecting", "ringing", "connected", "held", "held by the other end"])
+async def test_dispose_hangs_up_whatever_state_a_call_is_in(
+    people: People, hub: HubServer, stage: str
+) -> None:
+    alice, bob = await people.join("alice"), await people.join("bob")
+    if stage in ("connecting", "ringing"):
+        call = alice.dial("bob")
+        if stage == "ringing":
+            await until(call, CallState.RINGING)
+    else:
+        call, inbound = await connect(alice, bob)
+        if stage == "held":
+            await call.hold()
+        elif stage == "held by the other end":
+            await inbound.hold()
+            await until(call, CallState.REMOTE_HOLD)
+    await asyncio.gather(alice.agent.dispose(), alice.agent.dispose())
+    await alice.agent.dispose()
+    assert (call.state, alice.agent.calls) == (CallState.DISCONNECTED, [])
+    reason = call.call_end_reason
+    assert reason is not None
+    if stage in ("connecting", "ringing"):
+        assert reason.code == 487
+    else:
+        await until(inbound, CallState.DISCONNECTED)
+        assert inbound.call_end_reason is not None
+        assert (reason.code, inbound.call_end_reason.code) == (0, 0)
+    await eventually(lambda: len(hub._core.sessions) == 1 and not hub._core.hub.calls.all)
+    await call.hang_up()  # does nothing
+    with pytest.raises(CallingError, match="disconnected"):
+        alice.agent.start_call(["bob"])
+
+
+async def test_dispose_leaves_what_rings_to_the_other_devices(people: People) -> None:
+    alice, here, there = [await people.join(name) for name in ("alice", "bob", "bob")]
+    call = alice.dial("bob")
+    async with asyncio.timeout(PATIENCE):
+        ringing = await here.rings.get()
+    await here.agent.dispose()
+    assert ringing.call_end_reason is not None
+    with pytest.raises(CallingError, match="no longer rings") as refused:
+        await ringing.accept(AcceptCallOptions(here.audio()))
+    assert refused.value.sub_code == 41006
+    await there.pick_up()
+    await until(call, CallState.CONNECTED)
+    await alice.hears("bob")
+
+
+async def test_a_token_is_renewed_in_a_call_once_for_all_who_ask(people: People, hub: HubServer) -> None:
+    bob, (_, token) = await people.join("bob"), await people.client.token("alice")
+    asked = 0
+
+    async def refresh() -> str:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        return ending(hub, token, 2 if asked < 3 else 3600)
+
+    credential = CommunicationTokenCredential(
+        ending(hub, token, 2), token_refresher=refresh, refresh_proactively=True
+    )
+    alice = await people.join("alice", credential=credential)
+    session = next(iter(hub._core.sessions.of(alice.agent.identity.identifier.raw_id)))
+    call, _ = await connect(alice, bob)
+    await eventually(lambda: asked >= 3 and session.grant.expires_at > time.time() + 60)
+    assert session.connection is not None
+    await asyncio.gather(*(credential.get_token() for _ in range(10)))
+    assert asked == 3
+    assert (alice.agent.connection_state, call.state) == (ConnectionState.CONNECTED, CallState.CONNECTED)
+    await asyncio.gather(alice.hears("bob"), bob.hears("alice"))
 
 
 async def test_a_call_rings_on_when_the_devices_fail(people: People, monkeypatch: pytest.MonkeyPatch) -> None:

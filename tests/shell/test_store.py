@@ -12,7 +12,7 @@ import sqlalchemy
 from alembic import command
 from alembic.config import Config
 
-from signaling import mailbox_sql, notice_sql, sql
+from signaling import mailbox_sql, notice_sql, sql, survey_sql
 from signaling.call import LegEnd
 from signaling.mailbox_store import Box, MailboxMessage
 from signaling.mailboxes import Envelope, Query
@@ -21,6 +21,7 @@ from signaling.reasons import ANSWERED_ELSEWHERE, HUNG_UP
 from signaling.settings import Settings, ToPerson, User
 from signaling.sql import SqlStore
 from signaling.store import Account, HistoryEntry, HistoryQuery, Store
+from signaling.surveys import AudioRating, CallSurvey, OverallRating, SurveyEntry, SurveyQuery
 
 pytestmark = pytest.mark.shell
 
@@ -120,6 +121,23 @@ async def test_history_is_filtered(store: Store) -> None:
     assert await numbers(HistoryQuery(party="8:acs:b", before=3)) == [2, 1]
 
 
+async def test_surveys(store: Store) -> None:
+    await store.add_history([entry(1), entry(2, "8:acs:c", "8:acs:d")])
+    assert await store.had_part("8:acs:a", "c1") and await store.had_part("8:acs:b", "c1")
+    assert not await store.had_part("8:acs:a", "c2") and not await store.had_part("8:acs:a", "c3")
+    good, bad = CallSurvey(OverallRating(5)), CallSurvey(None, AudioRating(1, ("Echo",)))
+    one = await store.save_survey("8:acs:a", "c1", bad, WHEN)
+    two = await store.save_survey("8:acs:b", "c1", bad, WHEN)
+    three = await store.save_survey("8:acs:c", "c2", good, WHEN)
+    assert await store.save_survey("8:acs:a", "c1", good, WHEN) == one
+    first = SurveyEntry(one, "c1", Party("8:acs:a"), WHEN, good)
+    assert [found.number for found in await store.surveys(SurveyQuery())] == [three, two, one]
+    assert await store.surveys(SurveyQuery(before=two)) == [first]
+    assert [found.number for found in await store.surveys(SurveyQuery(1, call_id="c1"))] == [two]
+    await store.delete_account("8:acs:a")
+    assert [found.number for found in await store.surveys(SurveyQuery())] == [three, two]
+
+
 async def test_deleting_a_user_deletes_its_mailbox_only(store: Store) -> None:
     await store.save_account(ALICE)
     await store.add_message("8:acs:a", message("m1"))
@@ -172,7 +190,8 @@ async def test_migrations_and_tables_agree(tmp_path: Path) -> None:
         found.reflect(db)
     engine.dispose()
 
-    tables = sql._tables.tables | mailbox_sql.tables.tables | notice_sql.tables.tables
+    tables = sql._tables.tables | mailbox_sql.tables.tables
+    tables |= notice_sql.tables.tables | survey_sql.tables.tables
     declared = {name: sorted(table.columns.keys()) for name, table in tables.items()}
     made = {name: sorted(table.columns.keys()) for name, table in found.tables.items()}
     assert made == declared | {"alembic_version": ["version_num"]}

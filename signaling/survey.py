@@ -1,0 +1,64 @@
+"""The REST API of surveys: users submit them, whoever has the access key reads them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+from aiohttp import web
+
+from signaling.accounts import Accounts
+from signaling.call import Call
+from signaling.history import History
+from signaling.parts import Party
+from signaling.rest import Gate, bad_request, decode, not_found, reply
+from signaling.store import Store
+from signaling.surveys import CallSurveyResponse, SurveyPage, SurveyQuery, SurveySubmission
+
+
+class SurveyApi:
+    """What users say of their calls."""
+
+    def __init__(
+        self, gate: Gate, accounts: Accounts, store: Store, history: History, calls: Mapping[str, Call]
+    ) -> None:
+        self._gate = gate
+        self._accounts = accounts
+        self._store = store
+        self._history = history
+        self._calls = calls
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes."""
+        return [web.post("/v1/surveys", self.submit), web.get("/v1/surveys", self.list)]
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """File what a user says of a call that they had a part in, whether it is over or not."""
+        me = self._gate.user(request).user.raw_id
+        submitted = decode(await request.read(), SurveySubmission)
+        if not await self._had_part(me, submitted.call_id):
+            raise not_found()
+        number = await self._store.save_survey(me, submitted.call_id, submitted.survey, datetime.now(UTC))
+        return reply(CallSurveyResponse(str(number), submitted.call_id, me))
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Return what was said, newest first; the query is a SurveyQuery."""
+        await self._gate.admin(request)
+        try:
+            query = msgspec.convert(dict(request.query), SurveyQuery, strict=False)
+        except msgspec.ValidationError as error:
+            raise bad_request(f"this query does not fit: {error}") from None
+        entries = await self._store.surveys(query)
+        more = entries[-1].number if len(entries) == query.limit else None
+        named = (msgspec.structs.replace(each, user=self._party(each.user.raw_id)) for each in entries)
+        return reply(SurveyPage(tuple(named), more))
+
+    async def _had_part(self, raw_id: str, call_id: str) -> bool:
+        call = self._calls.get(call_id)
+        if call is not None and any(leg.party.raw_id == raw_id for leg in call.legs):
+            return True
+        await self._history.flush()
+        return await self._store.had_part(raw_id, call_id)
+
+    def _party(self, raw_id: str) -> Party:
+        account = self._accounts.get(raw_id)
+        return Party(raw_id, account.user.display_name, account.user.name) if account else Party(raw_id)
