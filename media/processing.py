@@ -44,6 +44,11 @@ _LOUDSPEAKER = re.compile(
 )
 
 
+def has_processing() -> bool:
+    """Tell whether there is WebRTC's processing for this machine."""
+    return webrtc is not None
+
+
 class AudioProcessing(Struct, frozen=True):
     """What is done to the sound of a microphone before it is sent.
 

@@ -1,11 +1,11 @@
 """The command `callnode`."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
 from node.commands.devices import devices
+from node.commands.doctor import doctor
 from node.commands.history import history, surveys
 from node.commands.hub import connection_string, hub, token, up
 from node.commands.invite import invite
@@ -13,14 +13,7 @@ from node.commands.phone import call, listen
 from node.commands.process import Commands, log_to_stderr
 from node.commands.settings import settings
 from node.commands.voicemail import voicemail
-
-
-def _version() -> str:
-    try:
-        return version("callnode")
-    except PackageNotFoundError:
-        return "(not installed)"
-
+from signaling.version import version
 
 _FIRST_STEPS = """\b
 First steps:
@@ -38,7 +31,7 @@ First steps:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what goes on inside.")
-@click.version_option(_version(), prog_name="callnode")
+@click.version_option(version() or "(not installed)", prog_name="callnode")
 def main(verbose: bool) -> None:
     """Call, transfer and leave messages, on your own machines."""
     log_to_stderr(verbose=verbose)
@@ -71,6 +64,7 @@ for command in (
     voicemail,
     settings,
     devices,
+    doctor,
     surveys,
 ):
     main.add_command(command)

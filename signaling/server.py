@@ -40,6 +40,7 @@ from signaling.telling import Mp3, Telling
 from signaling.telling_config import TellingConfig
 from signaling.tls import Tls
 from signaling.tokens import Tokens
+from signaling.version import version
 from signaling.visits import VISIT_PATH, Visits
 from signaling.webhooks import Webhooks
 
@@ -239,7 +240,8 @@ class HubServer:
         self._telling.wake()
 
     async def _health(self, _: web.Request) -> web.Response:
-        return reply({"status": "ok"})
+        voicemail = self._core.hub.presence.voicemail(lambda _: 0) is not None
+        return reply({"status": "ok", "version": version(), "voicemail": voicemail})
 
     async def _metrics(self, _: web.Request) -> web.Response:
         figures = {

@@ -17,7 +17,7 @@ from node.commands.options import json_option
 from node.commands.process import OK, CommandError, run
 from node.devices import AudioDevice, AudioDevicesUpdated, AudioDeviceSwitched, DeviceManager
 
-_TONE_HERTZ = 440.0
+TONE_HERTZ = 440.0
 _TONE_DBFS = -24.0
 _TONE_SECONDS = 1.0
 _SILENT_DBFS = -80.0
@@ -81,15 +81,15 @@ async def _test(stop: asyncio.Event, manager: DeviceManager, seconds: float) -> 
     try:
         for end in (source, sink):
             await asyncio.to_thread(end.wait_open)
-        tone = ToneSource(_TONE_HERTZ, _TONE_DBFS)
+        tone = ToneSource(TONE_HERTZ, _TONE_DBFS)
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            async for count in _frames(seconds, stop):
+            async for count in frames(seconds, stop):
                 level = level_dbfs(source.read())
                 loudest, second = max(loudest, level), max(second, level)
                 if count * FRAME_SECONDS < _TONE_SECONDS:
                     sink.write(tone.read())
                 if console.is_terminal:
-                    live.update(_meter(level), refresh=count % 5 == 0)
+                    live.update(meter(level), refresh=count % 5 == 0)
                 elif (count + 1) % 50 == 0:
                     click.echo(f"microphone  {second:.0f} dBFS")
                     second = -96.0
@@ -103,8 +103,8 @@ async def _test(stop: asyncio.Event, manager: DeviceManager, seconds: float) -> 
     return OK
 
 
-async def _frames(seconds: float, stop: asyncio.Event) -> AsyncIterator[int]:
-    """Count frames in their time."""
+async def frames(seconds: float, stop: asyncio.Event) -> AsyncIterator[int]:
+    """Count frames in their time, for so long or until told to stop."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     for count in range(round(seconds / FRAME_SECONDS)):
@@ -114,7 +114,8 @@ async def _frames(seconds: float, stop: asyncio.Event) -> AsyncIterator[int]:
         await asyncio.sleep(begun + (count + 1) * FRAME_SECONDS - loop.time())
 
 
-def _meter(level: float) -> Text:
+def meter(level: float) -> Text:
+    """Return a bar for the level of the microphone, in dBFS."""
     lit = round(_METER_WIDTH * max(0.0, 1 - level / _METER_FLOOR_DBFS))
     return Text.assemble(
         "microphone  ",

@@ -180,3 +180,20 @@ async def test_what_is_plugged_in_is_told(pulseaudio: SoundServer) -> None:
         assert await watching.line("unplugged    speaker") == "unplugged    speaker     Hall"
         watching.tell()
         assert (await watching.end()).code == 0
+
+
+async def test_the_doctor_listens_and_plays(pulseaudio: SoundServer, tmp_path: Path) -> None:
+    async def found(*options: str) -> dict[str, dict[str, str]]:
+        told = await result("doctor", "--json", *options)
+        return {each["check"]: each for each in json.loads(told.out)}
+
+    opened = await found()
+    assert opened["microphone"] == {
+        "check": "microphone", "status": "ok", "found": "Virtual_Microphone opens, and there are 2 more",
+    }  # fmt: skip
+    assert (await found("--sound"))["microphone"]["status"] == "problem"  # it brings nothing but zeros
+    pulseaudio.add_source("ear", "Ear", feed="speaker")
+    pulseaudio.pactl("set-default-source", "ear")
+    heard = await found("--sound")
+    assert (heard["microphone"]["status"], heard["speaker"]["status"]) == ("ok", "ok")
+    assert heard["speaker"]["found"] == "a tone was played, and the microphone heard it"

@@ -16,6 +16,7 @@ from signaling.messages import (
 )
 from signaling.reasons import ANSWERED_ELSEWHERE, DECLINED, HUNG_UP, OFFLINE
 from signaling.settings import Settings, ToPerson
+from signaling.version import version
 from tests.shell.hub_client import Client
 
 pytestmark = pytest.mark.shell
@@ -234,7 +235,8 @@ async def test_without_a_valid_token(client: Client) -> None:
 
 
 async def test_health_metrics_and_what_is_not_there(client: Client) -> None:
-    assert (await client.call("GET", "/health")).json == {"status": "ok"}
+    health = (await client.call("GET", "/health")).json
+    assert health == {"status": "ok", "version": version(), "voicemail": False}
     agent = await client.join((await client.token("alice"))[1])
     metrics = (await client.call("GET", "/metrics")).body.decode()
     assert "callnode_sessions 1\n" in metrics
