@@ -66,8 +66,9 @@ check-imports:
 	@.venv/bin/lint-imports --no-logo
 
 check-schema:
-	$(call say,schema: generated files match signaling.messages)
+	$(call say,schema: generated files match the messages and the docstrings)
 	@.venv/bin/python -m signaling.schema --check
+	@.venv/bin/python -m node.reference --check
 
 check-tests:
 	$(call say,tests: $(TESTS))

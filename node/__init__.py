@@ -31,7 +31,7 @@ from node.settings import UserSettings
 from node.speakers import DominantSpeakersFeature, DominantSpeakersInfo
 from node.stats import MediaStatsCollector, MediaStatsFeature, MediaStatsReportSummary
 from node.survey import CallSurveyFeature
-from node.transfer import Transfer, TransferCallFeature, TransferState
+from node.transfer import Transfer, TransferCallFeature, TransferRequested, TransferState
 from signaling.identifiers import (
     CommunicationIdentifier,
     CommunicationUserIdentifier,
@@ -92,6 +92,7 @@ __all__ = [
     "ToVoicemail",
     "Transfer",
     "TransferCallFeature",
+    "TransferRequested",
     "TransferState",
     "UnknownIdentifier",
     "UserFacingDiagnosticsFeature",

@@ -86,7 +86,7 @@ class CallEnded(Struct, frozen=True):
 
 
 class Updated(Struct, Generic[Item], frozen=True):
-    """An event of a collection: what has come and what has gone."""
+    """The events `calls_updated` and `remote_participants_updated`: what has come and what has gone."""
 
     added: tuple[Item, ...] = ()
     removed: tuple[Item, ...] = ()

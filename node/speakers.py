@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DominantSpeakersInfo(Struct, frozen=True):
-    """Who of the others has spoken, the last first, and since when that is so."""
+    """The event `dominant_speakers_changed`: who of the others has spoken, the last first, since when."""
 
     speakers_list: tuple[Identifier, ...]
     timestamp: datetime

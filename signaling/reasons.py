@@ -82,10 +82,40 @@ REMEDIES = {
     NOT_PERMITTED: "Get a token with this right.",
     BAD_ARGUMENT: "Do as the message says.",
     NOT_ESTABLISHED: "Wait until the call is connected.",
+    WRONG_STATE: "Wait for the state that allows it; `state_changed` tells.",
+    UNKNOWN_CALL: "Name a call of your own that is not over.",
+    DECLINED: "Call later, or leave a message.",
     TOO_MANY_HOPS: "Undo forwards that lead in a circle.",
     TIMED_OUT: "Call again; the log of the other end says what held it up.",
     SETUP_FAILED: "Read the log of the other end.",
     INTERNAL: "Read the hub's log.",
+}
+
+
+# What they mean as `Transfer.error`: A asked, B was to be handed over to C, and talks to A as before.
+TRANSFER_ERRORS = {
+    NOT_ESTABLISHED: "A and B are not connected yet.",
+    BAD_ARGUMENT: "C is A or B, or the same call, or B's own mailbox.",
+    WRONG_STATE: "The call to transfer to is not connected.",
+    NOT_PERMITTED: "A's token does not grant transfers.",
+    UNKNOWN_CALL: "The call to be handed over is not there, has ended, or is not A's.",
+    UNKNOWN_USER: "There is no such C.",
+    TARGET_CALL_GONE: "The call to transfer to is not there, is not A's, or ended meanwhile.",
+    TIMED_OUT: "B did not follow, or A's hub did not answer, in time.",
+    GROUP_CALL: "One of the calls is a group call.",
+    TRANSFER_CONFLICT: "One of the calls is part of another transfer; the same target would have joined it.",
+    NETWORK: "B, C or the hub was lost meanwhile.",
+    NO_MEDIA: "B and C found no path for their sound.",
+    MEDIA_LOST: "The sound between B and C was lost before it was heard.",
+    TOO_MANY_HOPS: "C's calls go in a circle.",
+    OFFLINE: "C has no device online, and C's rules lead nowhere or were not to be used.",
+    NO_VOICEMAIL: "No voicemail service is online to answer for C.",
+    BUSY: "C is busy, and C's rules lead nowhere or were not to be used.",
+    DO_NOT_DISTURB: "C does not want to be disturbed, and C's rules lead nowhere or were not to be used.",
+    CANCELLED: "A cancelled, or B hung up meanwhile.",
+    NO_ANSWER: "C did not answer in time, and C's rules lead nowhere or were not to be used.",
+    SETUP_FAILED: "C's device could not set the call up.",
+    DECLINED: "C declined, or B did (transfer consent).",
 }
 
 

@@ -1,4 +1,4 @@
-"""Write what others read of the wire: JSON Schema, TypeScript types, and the tables in WIRE.md.
+"""Write what others read of the wire: JSON Schema, TypeScript types, the tables in WIRE.md and REASONS.md.
 
 `python -m signaling.schema` writes the files, `--check` fails if one of them has drifted.
 """
@@ -6,7 +6,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -74,14 +74,25 @@ def reason_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def wire_page(page: str) -> str:
-    """Return WIRE.md with its tables renewed; raises ValueError if the marks are gone."""
-    for name, make in (("messages", table), ("reasons", reason_table)):
+def transfer_table() -> str:
+    """Return the table of what a transfer fails for, in Markdown."""
+    lines = ["| code / sub code | name | as `Transfer.error` it means | what to do |", "|---|---|---|---|"]
+    errors = reasons.TRANSFER_ERRORS.items()
+    named = {each: name for name, each in vars(reasons).items() if isinstance(each, Reason)}
+    for each, meaning in sorted(errors, key=lambda pair: (pair[0].code, pair[0].sub_code, named[pair[0]])):
+        remedy = reasons.REMEDIES.get(each, "—")
+        lines.append(f"| {each.code} / {each.sub_code} | `{named[each]}` | {meaning} | {remedy} |")
+    return "\n".join(lines) + "\n"
+
+
+def filled(page: str, **parts: Callable[[], str]) -> str:
+    """Return a page with what stands between the marks of each part renewed; raises ValueError."""
+    for name, make in parts.items():
         opening, closing = f"<!-- {name}: generated -->\n", f"<!-- end of {name} -->\n"
         before, begin, rest = page.partition(opening)
         _, end, after = rest.partition(closing)
         if not begin or not end:
-            raise ValueError(f"WIRE.md must hold the lines {opening.strip()} and {closing.strip()}")
+            raise ValueError(f"the page must hold the lines {opening.strip()} and {closing.strip()}")
         page = f"{before}{begin}\n{make()}\n{end}{after}"
     return page
 
@@ -89,24 +100,32 @@ def wire_page(page: str) -> str:
 FILES: dict[Path, Callable[[str], str]] = {
     HERE / "web" / "messages.schema.json": lambda _: json_schema(),
     HERE / "web" / "messages.d.ts": lambda _: typescript(),
-    HERE / "WIRE.md": wire_page,
+    HERE / "WIRE.md": lambda page: filled(page, messages=table),
+    HERE / "REASONS.md": lambda page: filled(page, reasons=reason_table, transfers=transfer_table),
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write or check the files; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m signaling.schema", description=__doc__)
+    return renew("signaling.schema", __doc__ or "", FILES, arguments)
+
+
+def renew(
+    module: str, what: str, files: Mapping[Path, Callable[[str], str]], arguments: list[str] | None = None
+) -> int:
+    """Write or check files, each made from what it was, for `python -m module`; return the exit status."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what)
     parser.add_argument("--check", action="store_true", help="only say which files have drifted")
     check = parser.parse_args(arguments).check
     drifted = 0
-    for path, make in FILES.items():
+    for path, make in files.items():
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         new = make(old)
         if old == new:
             continue
         drifted += 1
         if check:
-            print(f"{path.name} has drifted; run python -m signaling.schema", file=sys.stderr)
+            print(f"{path.name} has drifted; run python -m {module}", file=sys.stderr)
         else:
             path.write_text(new, encoding="utf-8")
     return 1 if check and drifted else 0

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from signaling import reasons, schema
+from signaling import reasons, schema, transfer
 from signaling.messages import ClientMessage, HubMessage
 from signaling.reasons import Reason
 
@@ -26,15 +26,15 @@ def test_drift_is_told_and_mended(
     for path in schema.FILES:
         shutil.copy(path, tmp_path)
     monkeypatch.setattr(schema, "FILES", files)
-    page = tmp_path / "WIRE.md"
-    page.write_text(page.read_text().replace("`call.place`", "`call.plaice`"))
+    page = tmp_path / "REASONS.md"
+    page.write_text(page.read_text().replace("`NO_ANSWER`", "`NO_ANGLER`"))
     (tmp_path / "messages.d.ts").unlink()
     assert schema.main(["--check"]) == 1
-    assert "WIRE.md" in capsys.readouterr().err
+    assert "REASONS.md" in capsys.readouterr().err
     assert schema.main([]) == 0
     assert schema.main(["--check"]) == 0
     page.write_text("no marks")
-    with pytest.raises(ValueError, match=r"WIRE\.md"):
+    with pytest.raises(ValueError, match="must hold the lines"):
         schema.main([])
 
 
@@ -49,11 +49,18 @@ def test_every_message_is_in_all_three() -> None:
 
 
 def test_every_reason_is_on_the_page() -> None:
-    page = (schema.HERE / "WIRE.md").read_text()
+    page = (schema.HERE / "REASONS.md").read_text()
     for name, reason in vars(reasons).items():
         if isinstance(reason, Reason):
             row = f"| `{name}` | {reason.code} / {reason.sub_code} | {reason.category} | {reason.message} |"
             assert row in page
+
+
+def test_every_reason_that_transfers_decide_on_is_explained_as_one() -> None:
+    used = {reason for reason in vars(transfer).values() if isinstance(reason, Reason)}
+    assert used - set(reasons.TRANSFER_ERRORS) <= {reasons.HUNG_UP, reasons.REPLACED}
+    page = (schema.HERE / "REASONS.md").read_text()
+    assert all(meaning in page for meaning in reasons.TRANSFER_ERRORS.values())
 
 
 def test_a_type_without_typescript_is_an_error() -> None:
