@@ -125,8 +125,11 @@ class Commands:
 
 
 def _summary(found: Iterable[tuple[int, float]]) -> dict[str, float]:
-    late, worst = zip(*found, strict=True)
-    return {"late": sum(late), "worst_ms": max(worst) * 1000}
+    all_found = list(found)
+    return {
+        "late": sum(late for late, _ in all_found),
+        "worst_ms": max((worst for _, worst in all_found), default=0.0) * 1000,
+    }
 
 
 async def serve(kind: str) -> None:
