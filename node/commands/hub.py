@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from node.admin import create_token
 from node.commands import stdin
@@ -105,6 +106,9 @@ def hub(
     Prints one line, its URL, as soon as it is ready. `callnode up` runs hub and voicemail together.
     """
     if context.invoked_subcommand is not None:
+        given = map(context.get_parameter_source, context.params)
+        if ParameterSource.COMMANDLINE in given:
+            raise click.UsageError(f"Options of {context.invoked_subcommand} come after its name.")
         return
     config = load_config(
         data,

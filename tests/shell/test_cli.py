@@ -242,6 +242,7 @@ def test_wrong_usage(options: list[str]) -> None:
     ended = CliRunner().invoke(main, ["call", "bob", *options])
     assert ended.exit_code == 2 and "Traceback" not in ended.output
     assert CliRunner().invoke(main, ["token", "No Name"]).exit_code == 2
+    assert CliRunner().invoke(main, ["hub", "--port", "1", "audit"]).exit_code == 2
     assert CliRunner().invoke(main, ["token", "alice", "--minutes", "5"]).exit_code == 2
 
 
