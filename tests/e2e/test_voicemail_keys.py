@@ -20,7 +20,6 @@ from signaling.deposits import DepositApi
 from signaling.reasons import DECLINED
 from tests.e2e.people import PATIENCE, People, Person, until
 from tests.e2e.test_voicemail import (
-    HURRIED,
     SENTENCES,
     Caller,
     Prompts,
@@ -105,9 +104,11 @@ async def test_a_caller_skips_the_greeting_and_reviews(people: People, tmp_path:
 
 
 async def test_what_is_recorded_again_takes_the_place_of_the_first(people: People, tmp_path: Path) -> None:
-    async with voicemail(people, tmp_path, HURRIED):
+    async with voicemail(people, tmp_path, Limits(greeting=LONG)):  # the menu is said to its end
         bob, box = await people.join("bob"), await box_of(people, "alice")
         caller = Listener(bob, "alice")
+        await caller.when(caller.prompts.greeted)
+        await caller.press("1")
         await caller.when(caller.prompts.beeped)
         caller.call.start_audio(NumpySource(SENTENCES["carol"], loop=True))
         await asyncio.sleep(2.0)  # the length of what is said
