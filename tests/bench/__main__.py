@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from tests.bench import (
+    browser_bench,
     call_bench,
     cpu_bench,
     drift_bench,
@@ -52,7 +53,7 @@ def run(name: str, rows: Coroutine[Any, Any, list[Row]]) -> None:
 def main(context: click.Context) -> None:
     """Measure everything, or one thing by name."""
     if context.invoked_subcommand is None:
-        for command in (setup, latency, quality, drift, cpu, call, recorder):
+        for command in (setup, latency, quality, drift, cpu, call, recorder, browser):
             context.invoke(command)
         context.invoke(fuzz, packets=100_000)
         console.print(f"figures in {RESULT}, pictures beside it")
@@ -110,6 +111,13 @@ def call() -> None:
 def recorder(counts: str, seconds: float) -> None:
     """What one process carries that records, beside MediaRecorder."""
     run("recorder", recorder_bench.rows(tuple(map(int, counts.split(","))), seconds))
+
+
+@main.command()
+@click.option("--rounds", default=browser_bench.ROUNDS, show_default=True)
+def browser(rounds: int) -> None:
+    """Click to sound, and silence in a transfer, at a page in Chromium."""
+    run("browser", browser_bench.rows(rounds))
 
 
 @main.command()

@@ -59,15 +59,18 @@ async def test_the_browser_transfers_to_voicemail(join: Join, people: People, tm
 
 
 async def test_the_browser_is_transferred_to_voicemail(join: Join, people: People, tmp_path: Path) -> None:
+    """And whose mailbox it is sits at another: nothing rings there, and the message is told."""
     async with voicemail(people, tmp_path, BRIEF):
         box = await box_of(people, "carol")
-        alice, bob = await people.join("alice"), await join("bob")
+        alice, bob, carol = await people.join("alice"), await join("bob"), await join("carol")
         mine = alice.dial("bob")
         await bob.pick_up()
         await until(mine, CallState.CONNECTED)
         transfer = mine.feature(Features.TRANSFER).transfer(target_participant_voicemail="carol")
         assert await final(transfer) is TransferState.TRANSFERRED
         [message] = await filed(box)
+        await carol.until("agent.mailbox.new === 1")
+        assert await carol.do("rings.length") == 0
         assert (message.caller.name, message.transferor and message.transferor.name) == ("bob", "alice")
         await assert_says(box, message, "bob", tmp_path)
 
