@@ -1,6 +1,6 @@
 /** The agent: one user on one page, its calls, and its connection to the hub (ACS CallAgent). */
 
-/** @import { AudioOptions, StartCallOptions } from "./call.js" */
+/** @import { AudioOptions, JoinCallOptions, StartCallOptions } from "./call.js" */
 /** @import { CommunicationTokenCredential } from "./credential.js" */
 /** @import { DeviceManager } from "./devices.js" */
 /** @import { Input, News } from "./exchange.js" */
@@ -109,11 +109,10 @@ export class CallAgent extends Emitter {
    * @returns {Call}
    */
   startCall(participants, options = {}) {
-    if (this.connectionState !== "Connected") {
-      throw CallingCommunicationError.of(NETWORK, "The agent is disconnected; create a new one.");
-    }
+    this.#checkConnected();
     if (!Array.isArray(participants) || participants.length !== 1) {
-      throw CallingCommunicationError.of(BAD_ARGUMENT, "Give one participant; group calls are not there yet.");
+      const wanted = "Give one participant; others are added to the call, or join a group.";
+      throw CallingCommunicationError.of(BAD_ARGUMENT, wanted);
     }
     const callId = mintId();
     const target = getIdentifierRawId(participants[0]);
@@ -124,9 +123,23 @@ export class CallAgent extends Emitter {
     return this.#started(callId, stream);
   }
 
-  /** @returns {never} */
-  join() {
-    throw CallingCommunicationError.of(BAD_ARGUMENT, "Group calls and meetings are not there yet.");
+  /**
+   * Join a group call, which the first to join makes; returns at once. Throws 400/8523 for rooms and meetings.
+   * @param {{ groupId: string }} locator
+   * @param {JoinCallOptions} [options]
+   * @returns {Call}
+   */
+  join(locator, options = {}) {
+    this.#checkConnected();
+    const { groupId } = locator ?? {};
+    if (typeof groupId !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(groupId)) {
+      const wanted = "Give { groupId }, such as a GUID; there are no rooms or meetings here.";
+      throw CallingCommunicationError.of(BAD_ARGUMENT, wanted);
+    }
+    const callId = mintId();
+    const stream = this.#attach(callId, options.audioOptions ?? {});
+    this._give({ is: "join", callId, groupId, muted: options.audioOptions?.muted ?? false });
+    return this.#started(callId, stream);
   }
 
   /** Hang up everything and leave the hub. */
@@ -193,6 +206,12 @@ export class CallAgent extends Emitter {
     return call;
   }
 
+  #checkConnected() {
+    if (this.connectionState !== "Connected") {
+      throw CallingCommunicationError.of(NETWORK, "The agent is disconnected; create a new one.");
+    }
+  }
+
   #openMicrophone() {
     return new LocalAudioStream(this.#devices.selectedMicrophone, { constraints: this.#devices.audioConstraints });
   }
@@ -257,7 +276,7 @@ export class CallAgent extends Emitter {
       this.#calls.set(session.id, call);
       const old = this.#calls.get(session.replaces ?? "");
       if (old) call.localAudioStreams = old.localAudioStreams;
-      if (session.renewing) call.localAudioStreams = [this.#attach(session.id, {})];
+      if (session.restoring) call.localAudioStreams = [this.#attach(session.id, {})];
       call._set(session);
       return this._emit("callsUpdated", { added: [call], removed: [] });
     }

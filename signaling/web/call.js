@@ -9,11 +9,11 @@
 
 import { CallingCommunicationError } from "./errors.js";
 import { Emitter } from "./events.js";
-import { callerInfo } from "./identifiers.js";
+import { callerInfo, getIdentifierRawId } from "./identifiers.js";
 import { RemoteParticipant } from "./participant.js";
-import { BAD_ARGUMENT, WRONG_STATE } from "./reasons.js";
+import { BAD_ARGUMENT, NOT_PRESENT, WRONG_STATE } from "./reasons.js";
 import { isLive } from "./session.js";
-import { callEndReason, customContext } from "./shapes.js";
+import { callEndReason, customContext, mintId, wireContext } from "./shapes.js";
 import { LocalAudioStream, RemoteAudioStream } from "./streams.js";
 import { TransferCallFeature } from "./transfer.js";
 
@@ -54,6 +54,8 @@ export class Call extends Emitter {
   remoteParticipants = [];
   #agent;
   #session;
+  /** @type {Map<string, RemoteParticipant>} those asked in, until the hub tells of them */
+  #asked = new Map();
   /** @type {Map<FeatureFactory<any>, any>} */
   #features = new Map();
 
@@ -79,7 +81,9 @@ export class Call extends Emitter {
   /** What ACS tells of a call besides. */
   get info() {
     const { id } = this;
-    return { participantId: this.#agent._me.raw_id, groupId: undefined, getServerCallId: async () => id };
+    const { me, groupId } = this.#session;
+    const participantId = me || this.#agent._me.raw_id;
+    return { participantId, groupId: groupId ?? undefined, getServerCallId: async () => id };
   }
 
   /** Who called: the other end, or this user. */
@@ -144,11 +148,11 @@ export class Call extends Emitter {
   /**
    * Leave the call, or give up calling; resolves once everything of it is let go.
    *
-   * A call has two ends, so it is over for everyone either way.
-   * @param {{ forEveryone?: boolean }} [_options]
+   * A group call goes on for the others, unless it is to end for everyone.
+   * @param {{ forEveryone?: boolean }} [options]
    */
-  async hangUp(_options) {
-    this._give({ is: "hangUp", callId: this.id });
+  async hangUp(options = {}) {
+    this._give({ is: "hangUp", callId: this.id, forEveryone: options.forEveryone ?? false });
     if (this.state === "Disconnected") return;
     await new Promise((resolve) => {
       this.on("stateChanged", () => this.state === "Disconnected" && resolve(undefined));
@@ -215,14 +219,41 @@ export class Call extends Emitter {
     await this.startAudio(new LocalAudioStream(silence));
   }
 
-  /** @returns {never} */
-  addParticipant() {
-    throw CallingCommunicationError.of(BAD_ARGUMENT, "Group calls are not there yet.");
+  /**
+   * Ask somebody into the call, which becomes a group call; returns at once. If they do not come, the participant is
+   * Disconnected, with the reason. Throws 400/8585 if the call is not connected.
+   * @param {CommunicationIdentifier | string} identifier
+   * @param {{ alternateCallerId?: unknown, customContext?: CustomContext }} [options]
+   * @returns {RemoteParticipant}
+   */
+  addParticipant(identifier, options = {}) {
+    this.#checkUp();
+    const target = getIdentifierRawId(identifier);
+    const participantId = mintId();
+    const participant = new RemoteParticipant(callerInfo({ raw_id: target }), participantId);
+    this.#asked.set(participantId, participant);
+    const customContext = wireContext(options.customContext);
+    this._give({ is: "addParticipant", callId: this.id, participantId, target, customContext });
+    return participant;
   }
 
-  /** @returns {Promise<never>} */
-  async removeParticipant(/** @type {CommunicationIdentifier} */ _identifier) {
-    throw CallingCommunicationError.of(BAD_ARGUMENT, "Group calls are not there yet; hang up instead.");
+  /**
+   * Remove somebody from a group call, or call off that they are asked into it; resolves when they are gone. Rejects
+   * with 404/8558 if they are not there, 400/8585 in a call of two, which `hangUp` ends.
+   * @param {CommunicationIdentifier | string} identifier
+   */
+  async removeParticipant(identifier) {
+    if (this.#session.groupId === null) {
+      throw CallingCommunicationError.of(WRONG_STATE, "Hang up to end a call of two.");
+    }
+    const rawId = getIdentifierRawId(identifier);
+    const same = (/** @type {RemoteParticipant} */ each) => getIdentifierRawId(each.identifier) === rawId;
+    const there = this.remoteParticipants.filter((each) => each._id && same(each));
+    if (!there.length) throw CallingCommunicationError.of(NOT_PRESENT);
+    for (const participant of there) {
+      this._give({ is: "removeParticipant", callId: this.id, participantId: participant._id });
+      await participant._gone;
+    }
   }
 
   /** As ACS has it: there is nothing to let go. */
@@ -233,11 +264,14 @@ export class Call extends Emitter {
     return this.#agent._media.stats(this.id);
   }
 
+  #checkUp() {
+    if (this.#session.up && isLive(this.#session)) return;
+    throw CallingCommunicationError.of(WRONG_STATE, "The call is not connected.");
+  }
+
   /** @param {boolean} on */
   #hold(on) {
-    if (!this.#session.up || !isLive(this.#session)) {
-      throw CallingCommunicationError.of(WRONG_STATE, "The call is not connected.");
-    }
+    this.#checkUp();
     this._give({ is: "hold", callId: this.id, on });
   }
 
@@ -247,6 +281,12 @@ export class Call extends Emitter {
    */
   _give(what) {
     this.#agent._give(what);
+  }
+
+  /** Who talks in a group call, the dominant one first. @internal */
+  get _speakers() {
+    const find = (/** @type {string} */ id) => this.remoteParticipants.find((each) => each._id === id)?.identifier;
+    return this.#session.speakers.map(find).filter((identifier) => identifier !== undefined);
   }
 
   /** @internal */
@@ -262,7 +302,9 @@ export class Call extends Emitter {
     const [before, old] = [this.#session, this.state];
     this.#session = session;
     this.state = session.state;
-    this.#meet(before, session, old === "None");
+    if (session.me) this.#gather(session);
+    else this.#meet(before, session, old === "None");
+    if (before.speakers !== session.speakers) this._emit("speakersChanged", this._speakers);
     this.#listen();
     if (before.muted !== session.muted) this._changed("isMutedChanged", before.muted, session.muted);
     if (before.incomingMuted !== session.incomingMuted) {
@@ -289,11 +331,35 @@ export class Call extends Emitter {
     }
   }
 
+  /**
+   * Follow who is in a call that has, or had, a third.
+   * @param {Session} session
+   */
+  #gather({ participants, speakers, remote }) {
+    const before = this.remoteParticipants;
+    const now = participants.map((told) => {
+      const rawId = told.party.raw_id;
+      // The one there was before the third is the same one.
+      const known = before.find((each) => each._id === told.id) ?? this.#asked.get(told.id)
+        ?? before.find((each) => !each._id && rawId === remote.raw_id);
+      const participant = known ?? new RemoteParticipant(callerInfo(told.party), told.id);
+      this.#asked.delete(told.id);
+      return { participant, told };
+    });
+    this.remoteParticipants = now.filter(({ told }) => told.state !== "Disconnected").map((each) => each.participant);
+    const added = this.remoteParticipants.filter((each) => !before.includes(each));
+    const removed = before.filter((each) => !this.remoteParticipants.includes(each));
+    for (const { participant, told } of now) participant._told(told, speakers.includes(told.id));
+    if (added.length || removed.length) this._emit("remoteParticipantsUpdated", { added, removed });
+  }
+
   #listen() {
     const track = this.#agent._media.heard(this.id);
-    if (!track || this.remoteAudioStreams.length) return;
+    const removed = this.remoteAudioStreams;
+    if (!track || removed[0]?._track === track) return;
     this.remoteAudioStreams = [new RemoteAudioStream(track)];
-    this._emit("remoteAudioStreamsUpdated", { added: this.remoteAudioStreams, removed: [] });
+    for (const stream of removed) stream._dispose();
+    this._emit("remoteAudioStreamsUpdated", { added: this.remoteAudioStreams, removed });
   }
 }
 

@@ -74,6 +74,7 @@ export class Calls {
       const muted = outgoing ?? call.muted;
       const incomingMuted = incoming ?? call.incomingMuted;
       this.put({ ...call, muted, incomingMuted });
+      if (call.groupId !== null && call.muted !== muted) this.send({ type: "call.mute", call_id: call.id, on: muted });
       this.do({ do: "mute", callId: call.id, outgoing: muted, incoming: incomingMuted });
     }
   }
@@ -114,11 +115,12 @@ export class Calls {
    */
   renegotiated(given) {
     const again = given.renewDue;
-    const call = session({ ...given, renegotiating: false, renewDue: false, reoffer: "", deadline: null });
+    const fresh = { renegotiating: false, renewing: false, renewDue: false, reoffer: "", deadline: null };
+    const call = session({ ...given, ...fresh });
     if (again) {
       this.put(call, true);
       this.renew(call.id);
-    } else if (call.renewing) {
+    } else if (call.restoring) {
       this.renewed(call);
     } else if (call.holdChanged) {
       this.rehold({ ...call, holdChanged: false });
@@ -130,19 +132,23 @@ export class Calls {
   /**
    * Let the path of a call be made anew; the end that makes no offers asks the other one to.
    *
-   * With `unanswered`, what the other end, or this one, has offered before will not be answered any more.
+   * With `anew` it is the hub that wants it: this end offers, and an offer that is not answered is void. With
+   * `unanswered`, what the other end, or this one, has offered before will not be answered any more.
    * @param {string} callId
-   * @param {boolean} [unanswered]
+   * @param {{ anew?: boolean, unanswered?: boolean }} [how]
    */
-  renew(callId, unanswered = false) {
-    const call = this.talking(callId);
-    if (!call) return;
+  renew(callId, { anew = false, unanswered = false } = {}) {
+    const known = this.talking(callId);
+    if (!known) return;
+    const call = session({ ...known, turned: known.turned !== (anew && !isOfferer(known)) });
     if (!isOfferer(call)) {
       this.send(unanswered ? { type: "call.renew", call_id: callId, unanswered } : { type: "call.renew", call_id: callId });
-    } else if (call.renegotiating && !unanswered) {
+    } else if (anew && call.renewing && !call.reoffer) {
+      // The offer is yet to come.
+    } else if (call.renegotiating && !unanswered && !(anew && call.renewing)) {
       this.put({ ...call, renewDue: true }, true);
     } else {
-      this.put({ ...call, renegotiating: true, renewDue: false, deadline: null }, true);
+      this.put({ ...call, renegotiating: true, renewing: true, renewDue: false, reoffer: "", deadline: null }, true);
       this.do({ do: "renew", callId });
     }
   }
@@ -152,7 +158,7 @@ export class Calls {
    * @param {Session} call
    */
   renewed(call) {
-    const next = this.put({ ...call, renewing: false, lost: false, state: talking(call), deadline: null });
+    const next = this.put({ ...call, restoring: false, lost: false, state: talking(call), deadline: null });
     this.send({ type: "call.hold", call_id: call.id, on: call.localHold });
     if (isOfferer(next) && (next.localHold || next.remoteHold)) this.rehold(next);
   }
@@ -161,10 +167,12 @@ export class Calls {
    * End a call for a reason of this end, and tell the hub what it knows of.
    * @param {Session} call
    * @param {Reason} reason
+   * @param {boolean} [forEveryone] whether a group call is over for all
    */
-  leave(call, reason) {
+  leave(call, reason, forEveryone = false) {
     if (call.placed || call.direction === "Incoming") {
-      this.send({ type: "call.end", call_id: call.id, cause: CAUSES.get(reason) ?? "hangup" });
+      const everyone = forEveryone ? { for_everyone: true } : {};
+      this.send({ type: "call.end", call_id: call.id, cause: CAUSES.get(reason) ?? "hangup", ...everyone });
     } else if (call.transferId) {
       this.send({ type: "transfer.decline", transfer_id: call.transferId, call_id: call.id });
     }

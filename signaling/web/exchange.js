@@ -10,7 +10,7 @@
  *   | { do: "makeAnswer", callId: string, sdp: string }
  *   | { do: "applyAnswer", callId: string, sdp: string }
  *   | { do: "answerReoffer", callId: string, sdp: string }
- *   | { do: "renew", callId: string }
+ *   | { do: "renew" | "goOver", callId: string }
  *   | { do: "addCandidate", callId: string, candidate: RTCIceCandidateInit }
  *   | { do: "setHold", callId: string, local: boolean, remote: boolean, offerer: boolean }
  *   | { do: "mute", callId: string, outgoing: boolean, incoming: boolean }
@@ -23,7 +23,7 @@
  * What media tells.
  * @typedef {{ has: "offerReady" | "answerReady" | "reofferReady" | "reofferAnswered", callId: string, sdp: string }
  *   | { has: "candidate", callId: string, candidate: RTCIceCandidate }
- *   | { has: "audioUp" | "pathLost" | "pathBack" | "mediaLost" | "closed", callId: string }
+ *   | { has: "audioUp" | "pathReady" | "pathLost" | "pathBack" | "mediaLost" | "closed", callId: string }
  *   | { has: "dtmfReceived", callId: string, digit: string }
  *   | { has: "remoteSpeaking", callId: string, on: boolean }
  *   | { has: "failed", callId: string, what: string }} Happening
@@ -32,7 +32,12 @@
 /**
  * @typedef {{ is: "dial", callId: string, target: string, customContext: CustomContext | null, muted: boolean }
  *   | { is: "accept", callId: string, muted: boolean, holdOthers: boolean }
- *   | { is: "reject" | "pass" | "hangUp", callId: string }
+ *   | { is: "join", callId: string, groupId: string, muted: boolean }
+ *   | { is: "addParticipant", callId: string, participantId: string, target: string,
+ *       customContext: CustomContext | null }
+ *   | { is: "removeParticipant", callId: string, participantId: string }
+ *   | { is: "reject" | "pass", callId: string }
+ *   | { is: "hangUp", callId: string, forEveryone?: boolean }
  *   | { is: "hold", callId: string, on: boolean }
  *   | { is: "mute", callId: string, outgoing?: boolean, incoming?: boolean }
  *   | { is: "dtmf", callId: string, digits: string }

@@ -1,62 +1,19 @@
-/** Carry out media orders: one peer connection per call, its sound said and heard (media/engine.py). */
+/** Carry out media orders: the sound of each call, said and heard over its peer connection (media/engine.py). */
 
 /** @import { Happening, Order } from "./exchange.js" */
 /** @import { LocalAudioStream } from "./streams.js" */
 
 import { prepare } from "./keys.js";
+import { Leg } from "./leg.js";
 import { Peer } from "./peer.js";
 
+const LINGER_MILLISECONDS = 1_000; // that a path goes on after another one has taken its place
 const REMEMBERED_CALLS = 256; // closed ones, whose late orders are ignored
 
 /** @type {Record<string, RTCRtpTransceiverDirection>} by who holds: this end, the other end */
 const DIRECTIONS = {
   "false,false": "sendrecv", "true,false": "sendonly", "false,true": "recvonly", "true,true": "inactive",
 };
-
-/** A call as media sees it. */
-class Leg {
-  /** @type {Peer | null} */
-  peer = null;
-  /** @type {Promise<void>} */
-  work = Promise.resolve();
-  /** @type {RTCIceCandidateInit[]} */
-  early = [];
-  /** @type {LocalAudioStream | null} */
-  source = null;
-  /** @type {MediaStreamTrack | null} what is sent: a copy of the source's, so that mute is this call's alone */
-  said = null;
-  /** @type {MediaStreamTrack | null} */
-  heard = null;
-  /** @type {HTMLAudioElement | null} */
-  speaker = null;
-  sinkId = "";
-  muted = false;
-  incomingMuted = false;
-  localHold = false;
-  remoteHold = false;
-  /** Until it takes another call's place it says nothing and nobody hears it. */
-  waiting = false;
-  /** Another call has taken its place. */
-  replaced = false;
-  audioUp = false;
-  /** @type {string | null} the call whose place it is to take, then has taken */
-  takesOver = null;
-  tookOver = false;
-  closed = false;
-
-  /** @param {string} callId */
-  constructor(callId) {
-    this.callId = callId;
-  }
-
-  /** Let sound through, or not. */
-  refresh() {
-    const parted = this.waiting || this.replaced;
-    if (this.said) this.said.enabled = !(parted || this.muted || this.localHold || this.remoteHold);
-    if (this.speaker) this.speaker.muted = parted || this.incomingMuted || this.localHold;
-    if (this.peer) this.peer.held = this.localHold || this.remoteHold;
-  }
-}
 
 /** Own the media of all calls of an agent. */
 export class Media {
@@ -137,7 +94,7 @@ export class Media {
    */
   setSink(sinkId) {
     this.#sinkId = sinkId;
-    for (const leg of this.#legs.values()) void route(leg, sinkId);
+    for (const leg of this.#legs.values()) leg.route(sinkId);
   }
 
   #sinkId = "";
@@ -184,11 +141,12 @@ export class Media {
         return this.#tellSdp("answerReady", leg, await peer.answer(order.sdp));
       }
       case "applyAnswer": {
-        const reoffer = await leg.peer?.applyAnswer(order.sdp);
+        const reoffer = await leg.newest?.applyAnswer(order.sdp);
         return reoffer ? this.#tellSdp("reofferReady", leg, reoffer) : undefined;
       }
       case "answerReoffer": {
-        const peer = leg.peer?.describes(order.sdp) ? leg.peer : await this.#open(leg);
+        const known = [leg.next, leg.peer].find((peer) => peer?.describes(order.sdp));
+        const peer = known ?? (await this.#open(leg));
         return this.#tellSdp("reofferAnswered", leg, await peer.answer(order.sdp));
       }
       case "renew": {
@@ -196,16 +154,21 @@ export class Media {
         const offer = await peer.redirect(DIRECTIONS[`${leg.localHold},${leg.remoteHold}`]);
         return offer ? this.#tellSdp("reofferReady", leg, offer) : undefined;
       }
+      case "goOver":
+        leg.mayGoOver = leg.next !== null;
+        this.#goOver(leg);
+        return;
       case "addCandidate":
-        if (leg.peer) await leg.peer.addCandidate(order.candidate);
+        if (leg.newest) await leg.newest.addCandidate(order.candidate);
         else leg.early.push(order.candidate);
         return;
       case "setHold": {
         leg.localHold = order.local;
         leg.remoteHold = order.remote;
         leg.refresh();
+        this.#goOver(leg);
         if (!order.offerer) return;
-        const reoffer = await leg.peer?.redirect(DIRECTIONS[`${order.local},${order.remote}`]);
+        const reoffer = await leg.newest?.redirect(DIRECTIONS[`${order.local},${order.remote}`]);
         return reoffer ? this.#tellSdp("reofferReady", leg, reoffer) : undefined;
       }
       case "sendDtmf":
@@ -216,28 +179,62 @@ export class Media {
     }
   }
 
-  /** @param {Leg} leg @returns {Promise<Peer>} */
+  /**
+   * Open a call's peer connection, or another one that is to take the place of the one that is.
+   * @param {Leg} leg
+   * @returns {Promise<Peer>}
+   */
   async #open(leg) {
-    const track = await this.#track(leg);
+    const track = leg.said ?? (await this.#track(leg));
     if (leg.closed) throw new Error("the call is over");
     const { callId } = leg;
-    leg.peer?.close();
-    leg.peer = new Peer(this.#configuration, track, {
+    /** @type {Peer} */
+    const peer = new Peer(this.#configuration, track, {
       candidate: (candidate) => this.#tell({ has: "candidate", callId, candidate }),
-      track: (heard) => this.#hear(leg, heard),
-      audioUp: () => {
-        leg.audioUp = true;
-        if (leg.takesOver && !leg.tookOver) this.#takeOver(leg);
-        this.#tell({ has: "audioUp", callId });
+      track: (heard) => this.#hear(leg, peer, heard),
+      audioUp: () => this.#audioUp(leg, peer),
+      connected: () => void this.#goOver(leg),
+      silent: (on) => {
+        if (peer === leg.peer && !this.#goOver(leg)) this.#tell({ has: on ? "pathLost" : "pathBack", callId });
       },
-      silent: (on) => this.#tell({ has: on ? "pathLost" : "pathBack", callId }),
-      lost: () => this.#tell({ has: "mediaLost", callId }),
-      pressed: (digit) => this.#tell({ has: "dtmfReceived", callId, digit }),
-      speaking: (on) => this.#tell({ has: "remoteSpeaking", callId, on }),
+      lost: () => this.#lost(leg, peer),
+      pressed: (digit) => peer === leg.peer && this.#tell({ has: "dtmfReceived", callId, digit }),
+      speaking: (on) => peer === leg.peer && this.#tell({ has: "remoteSpeaking", callId, on }),
     });
-    for (const candidate of leg.early.splice(0)) await leg.peer.addCandidate(candidate);
+    leg.add(peer);
+    for (const candidate of leg.early.splice(0)) await peer.addCandidate(candidate);
     leg.refresh();
-    return leg.peer;
+    return peer;
+  }
+
+  /** @param {Leg} leg @param {Peer} peer */
+  #audioUp(leg, peer) {
+    if (peer === leg.next) return this.#tell({ has: "pathReady", callId: leg.callId });
+    if (leg.audioUp || peer !== leg.peer) return;
+    leg.audioUp = true;
+    if (leg.takesOver && !leg.tookOver) this.#takeOver(leg);
+    this.#tell({ has: "audioUp", callId: leg.callId });
+  }
+
+  /** @param {Leg} leg @param {Peer} peer */
+  #lost(leg, peer) {
+    if (peer === leg.next) leg.dropNext();
+    else if (peer === leg.peer && !this.#goOver(leg)) this.#tell({ has: "mediaLost", callId: leg.callId });
+  }
+
+  /**
+   * Let the new path take the place of the one before if it can and may; tell whether it did.
+   * @param {Leg} leg
+   */
+  #goOver(leg) {
+    const { next, peer } = leg;
+    if (!next?.connected || !peer) return false;
+    const lost = peer.closed || peer.silent || leg.localHold || leg.remoteHold;
+    if (!lost && !leg.mayGoOver) return false;
+    // The one before still says what this end says: the other one may not have gone over yet.
+    leg.goOver(lost ? 0 : LINGER_MILLISECONDS);
+    this.#tell({ has: "pathBack", callId: leg.callId });
+    return true;
   }
 
   /** @param {Leg} leg @returns {Promise<MediaStreamTrack>} */
@@ -258,24 +255,17 @@ export class Media {
   async #say(leg) {
     if (leg.closed || !leg.peer) return;
     try {
-      await leg.peer.replaceTrack(await this.#track(leg));
+      const track = await this.#track(leg);
+      for (const peer of leg.paths) await peer.replaceTrack(track);
     } catch (error) {
       console.warn(`another microphone cannot be used, call ${leg.callId}: ${error}`);
     }
   }
 
-  /** @param {Leg} leg @param {MediaStreamTrack} heard */
-  #hear(leg, heard) {
-    if (leg.speaker) leg.speaker.srcObject = null;
-    leg.heard = heard;
-    leg.sinkId = "";
-    leg.speaker = new Audio();
-    leg.speaker.autoplay = true;
-    // One stream for good: browsers make a new one each time the direction changes.
-    leg.speaker.srcObject = new MediaStream([heard]);
-    leg.refresh();
-    void route(leg, this.#sinkId);
-    leg.speaker.play().catch((error) => console.warn(`the browser does not let us play: ${error}`));
+  /** @param {Leg} leg @param {Peer} peer @param {MediaStreamTrack} heard */
+  #hear(leg, peer, heard) {
+    leg.hear(peer, heard);
+    leg.route(this.#sinkId);
   }
 
   /** @param {Leg} leg @param {string} old */
@@ -310,10 +300,7 @@ export class Media {
       old.replaced = false;
       old.refresh();
     }
-    leg.peer?.close();
-    leg.said?.stop();
-    if (leg.speaker) leg.speaker.srcObject = null;
-    leg.heard = null;
+    leg.close();
     leg.source?._detach(leg);
     queueMicrotask(() => this.#tell({ has: "closed", callId: leg.callId }));
   }
@@ -331,11 +318,4 @@ export class Media {
   #tell(happening) {
     this.#happened(happening);
   }
-}
-
-/** @param {Leg} leg @param {string} sinkId */
-async function route(leg, sinkId) {
-  if (!leg.speaker || !("setSinkId" in leg.speaker) || leg.sinkId === sinkId) return;
-  leg.sinkId = sinkId;
-  await leg.speaker.setSinkId(sinkId).catch((error) => console.warn(`the speaker cannot be used: ${error}`));
 }

@@ -15,6 +15,7 @@ const DTMF_GAP_MILLISECONDS = 70;
  * @typedef {object} PeerOwner
  * @property {(candidate: RTCIceCandidate) => void} candidate
  * @property {(track: MediaStreamTrack) => void} track is the other end's sound
+ * @property {() => void} connected whenever the path is up
  * @property {() => void} audioUp at the first sound of the other end, even if it is silence; once
  * @property {(on: boolean) => void} silent with true every 3 s without any packet, although none holds; with false
  *   when that is over
@@ -57,6 +58,21 @@ export class Peer {
       if (candidate?.candidate) this.#owner.candidate(candidate);
     };
     this.#pc.onconnectionstatechange = () => this.#stateChanged();
+  }
+
+  /** Whether the path is up. */
+  get connected() {
+    return this.#pc.connectionState === "connected";
+  }
+
+  /** Whether no packet has come for 3 s although none holds. */
+  get silent() {
+    return this.#silentAt > 0;
+  }
+
+  /** Whether the path is gone for good. */
+  get closed() {
+    return this.#closed;
   }
 
   /**
@@ -225,6 +241,7 @@ export class Peer {
   }
 
   #stateChanged() {
+    if (this.#pc.connectionState === "connected") this.#owner.connected();
     if (this.#pc.connectionState === "failed" || this.#pc.connectionState === "closed") this.#lost();
   }
 

@@ -10,19 +10,15 @@
 /** @import { Session } from "./session.js" */
 
 import { Calls } from "./calls.js";
+import { Groups } from "./groups.js";
 import { Handovers, SETUP_SECONDS } from "./handovers.js";
+import { part, PICKUP_SECONDS, restore } from "./reload.js";
 import {
   CANCELLED, DECLINED, HUNG_UP, MEDIA_LOST, NETWORK, NO_MEDIA, TIMED_OUT,
 } from "./reasons.js";
-import { claim, isLive, ringing, session, talking } from "./session.js";
+import { claim, isLive, isOfferer, ringing, session, talking } from "./session.js";
 
-const PICKUP_SECONDS = 30;
 const ATTACH_SECONDS = 40;
-
-/** What is true of a call that has no peer connection yet. */
-const FRESH = {
-  lost: false, pathLost: false, renegotiating: false, renewDue: false, reoffer: "", holdChanged: false, owed: 0,
-};
 
 /** The calls of one agent; with `consent` the application decides whether it may be transferred. */
 export class Phone {
@@ -30,6 +26,7 @@ export class Phone {
   ringing = new Map();
   #calls = new Calls();
   #handovers;
+  #groups = new Groups(this.#calls);
   #linked = true;
 
   /** @param {{ consent?: boolean }} [options] */
@@ -73,6 +70,11 @@ export class Phone {
         calls.add(session({ id, direction: "Outgoing", remote: { raw_id: target }, customContext, muted, deadline }));
         return calls.do({ do: "makeOffer", callId: id });
       }
+      case "join":
+        return this.#groups.join(what, now);
+      case "addParticipant":
+      case "removeParticipant":
+        return this.#groups.ask(what);
       case "accept": {
         const rings = this.ringing.get(what.callId);
         if (!rings) return;
@@ -88,8 +90,8 @@ export class Phone {
         return this.#silence(what.callId, DECLINED);
       case "hangUp": {
         const call = calls.live(what.callId);
-        if (call) calls.leave(call, call.up || call.direction === "Incoming" ? HUNG_UP : CANCELLED);
-        return;
+        const reason = call?.up || call?.direction === "Incoming" ? HUNG_UP : CANCELLED;
+        return call ? calls.leave(call, reason, what.forEveryone) : undefined;
       }
       case "hold": {
         const call = calls.talking(what.callId);
@@ -120,11 +122,7 @@ export class Phone {
       case "anew":
         return this.#attach(now);
       case "parting":
-        // A page that is loaded again comes back within a moment: the other end is to wait without any sound.
-        for (const call of this.calls.values()) {
-          if (call.up && isLive(call) && !call.localHold) calls.send({ type: "call.hold", call_id: call.id, on: true });
-        }
-        return;
+        return part(calls);
       case "restore":
         return this.#restore(what.calls, what.ringing, now);
       case "tick":
@@ -160,6 +158,7 @@ export class Phone {
         const upAt = call.up ? call.upAt : now;
         calls.put({ ...call, up: true, upAt, attaching: false, deadline: null, state: talking(call) });
         if (call.attaching) this.#repeat(call);
+        else if (call.up) calls.do({ do: "goOver", callId: call.id });
         return;
       }
       case "call.ended": {
@@ -178,7 +177,7 @@ export class Phone {
       case "call.update":
         return this.#update(message);
       case "call.renew":
-        return calls.renew(message.call_id, message.unanswered);
+        return calls.renew(message.call_id, message);
       case "call.hold": {
         const call = calls.live(message.call_id);
         if (call && call.remoteHold !== message.on) calls.rehold({ ...call, remoteHold: message.on });
@@ -190,8 +189,7 @@ export class Phone {
         return this.#handovers.updated(message);
       case "call.participants":
       case "call.speakers":
-      case "mixer.place":
-        return;
+        return this.#groups.told(message);
       case "mailbox.changed":
         return calls.tell({ news: "mailbox", new: message.new, saved: message.saved });
       case "error":
@@ -200,6 +198,7 @@ export class Phone {
       case "pong":
       case "ice.servers":
       case "session.end":
+      case "mixer.place": // which asks for what no page is for
         return;
       default:
         /** @type {never} */ (message);
@@ -220,6 +219,9 @@ export class Phone {
     switch (happening.has) {
       case "offerReady":
         calls.put({ ...call, placed: true }, true);
+        if (call.remote.raw_id === call.groupId) {
+          return calls.send({ type: "call.join", call_id, group_id: call.groupId, sdp: happening.sdp });
+        }
         return calls.send({
           type: "call.place", call_id, target: call.remote.raw_id, sdp: happening.sdp,
           transfer_id: call.transferId, custom_context: call.customContext,
@@ -239,10 +241,12 @@ export class Phone {
       case "reofferAnswered": {
         const answered = calls.put({ ...call, owed: Math.max(0, call.owed - 1) }, true);
         calls.send({ type: "call.update", call_id, kind: "answer", sdp: happening.sdp });
-        return call.renewing ? calls.renewed(answered) : undefined;
+        return call.restoring ? calls.renewed(answered) : undefined;
       }
       case "audioUp":
         calls.put({ ...call, heard: true }, true);
+        return calls.send({ type: "call.up", call_id });
+      case "pathReady":
         return calls.send({ type: "call.up", call_id });
       case "dtmfReceived":
         return calls.tell({ news: "dtmf", callId: call_id, digit: happening.digit });
@@ -298,7 +302,7 @@ export class Phone {
     const call = calls.live(callId);
     if (!call) return;
     if (kind === "offer") {
-      calls.put({ ...call, owed: call.owed + 1 }, true);
+      calls.put({ ...call, owed: call.owed + 1, turned: call.turned !== isOfferer(call) }, true);
       return calls.do({ do: "answerReoffer", callId, sdp });
     }
     // What was offered before the page was loaded again went with it.
@@ -311,7 +315,7 @@ export class Phone {
   }
 
   /**
-   * Go on with the calls of a page that was loaded again; what was not up is over, what rang rings.
+   * Go on with the calls of a page that was loaded again; what rang rings.
    * @param {Session[]} restored
    * @param {Session[]} ringing
    * @param {number} now
@@ -321,18 +325,7 @@ export class Phone {
       this.ringing.set(call.id, call);
       this.#calls.tell({ news: "ring", call });
     }
-    for (const call of restored) {
-      if (!call.up || !isLive(call)) {
-        this.#calls.send({ type: "call.end", call_id: call.id, cause: "hangup" });
-        continue;
-      }
-      const deadline = now + PICKUP_SECONDS;
-      const stale = call.stale + (call.reoffer ? 1 : 0);
-      this.#calls.add(session({ ...call, ...FRESH, stale, renewing: true, state: "Connecting", deadline }));
-      const { id: callId, localHold: local, remoteHold: remote } = call;
-      this.#calls.do({ do: "setHold", callId, local, remote, offerer: false });
-      this.#calls.renew(callId, call.owed > 0);
-    }
+    for (const call of restored) restore(this.#calls, call, now);
   }
 
   /**
@@ -347,11 +340,12 @@ export class Phone {
   }
 
   /**
-   * Tell a hub that began anew of the calls that are heard; all else cannot go on.
+   * Tell a hub that began anew of the calls of two that are heard; all else cannot go on.
    * @param {number} now
    */
   #attach(now) {
-    const heard = [...this.calls.values()].filter((call) => call.heard && isLive(call) && !call.transferred);
+    const ofTwo = [...this.calls.values()].filter((call) => call.groupId === null);
+    const heard = ofTwo.filter((call) => call.heard && isLive(call) && !call.transferred);
     const replaced = new Set(heard.map((call) => call.replaces));
     const kept = heard.filter((call) => !replaced.has(call.id));
     this.#cut(NETWORK, new Set(kept.map((call) => call.id)));

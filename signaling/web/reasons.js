@@ -26,6 +26,7 @@ export const INVALID_TOKEN = reason(495, 4507, "The token is invalid, expired or
 export const BAD_ARGUMENT = reason(
   400, 8523, "A target or option does not fit; see the message.", "UnexpectedClientError",
 );
+export const NOT_PRESENT = reason(404, 8558, "There is no such participant in the call.");
 export const WRONG_STATE = reason(
   400, 8585, "The call is not in a state that allows this.", "UnexpectedClientError",
 );

@@ -6,7 +6,8 @@
  *     any ──hang up──► Disconnecting ──closed──► Disconnected ◄── ended by the hub, media lost
  */
 
-/** @import { CallAttach, CallIncoming, CallOriginate, CustomContext, Outcome, Party, Reason } from "./messages.js" */
+/** @import { CallAttach, CallIncoming, CallOriginate, CustomContext, Outcome, Participant, Party,
+ *    Reason } from "./messages.js" */
 
 /**
  * @typedef {"None" | "Connecting" | "Ringing" | "EarlyMedia" | "Connected" | "LocalHold" | "RemoteHold"
@@ -44,9 +45,15 @@
  * @property {string} reoffer
  * @property {boolean} holdChanged
  * @property {boolean} renewDue whether a new path is to be offered once this re-offer is answered
- * @property {boolean} renewing whether the page was loaded again, and the call is not back yet
+ * @property {boolean} renewing whether an offer of a new path is not answered yet
+ * @property {boolean} turned whether the hub has had the callee make the offers
+ * @property {boolean} restoring whether the page was loaded again, and the call is not back yet
  * @property {number} owed how many re-offers of the other end are not answered yet
  * @property {number} stale how many of the next answers are to offers of the page before
+ * @property {string | null} groupId
+ * @property {string} me this end's participant id, "" before there was a third
+ * @property {readonly Participant[]} participants everybody else, once there was a third
+ * @property {readonly string[]} speakers who talks in the group, by participant id, the dominant one first
  * @property {number | null} deadline
  *
  * @typedef {Readonly<SessionFields>} Session
@@ -70,17 +77,19 @@ export function session(given) {
     offer: "", placed: false, heard: false, up: false, upAt: 0,
     transferId: null, replaces: null,
     lost: false, pathLost: false, transferred: false, attaching: false,
-    renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, owed: 0, stale: 0,
+    renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, turned: false,
+    restoring: false, owed: 0, stale: 0,
+    groupId: null, me: "", participants: [], speakers: [],
     deadline: null,
     ...given,
   });
 }
 
 /**
- * Tell whether this end makes the offers: the caller does, for the whole call.
+ * Tell whether this end makes the offers: the caller does, unless the hub has turned it round.
  * @param {Session} call
  */
-export const isOfferer = (call) => call.direction === "Outgoing";
+export const isOfferer = (call) => (call.direction === "Outgoing") !== call.turned;
 
 /**
  * Tell whether a call is neither over nor about to be.
@@ -147,6 +156,7 @@ export function ringing(message) {
     customContext: message.custom_context ?? null,
     mailbox: message.mailbox ?? null,
     offer: message.sdp,
+    groupId: message.group_id ?? null,
   });
 }
 

@@ -5,7 +5,7 @@
 
 import { Emitter } from "./events.js";
 
-/** Who spoke last, first; event `dominantSpeakersChanged`. */
+/** Who spoke last, first, or in a group who dominates; event `dominantSpeakersChanged`. */
 export class DominantSpeakersFeature extends Emitter {
   name = "DominantSpeakers";
   /** @type {{ speakersList: CommunicationIdentifierKind[], timestamp: Date }} */
@@ -22,10 +22,17 @@ export class DominantSpeakersFeature extends Emitter {
       for (const participant of call.remoteParticipants) {
         if (this.#watched.has(participant)) continue;
         this.#watched.add(participant);
-        participant.on("isSpeakingChanged", () => participant.isSpeaking && this.#spoke(participant.identifier));
+        // In a group the mixer says who dominates.
+        participant.on("isSpeakingChanged", () => {
+          if (participant.isSpeaking && !call.info.groupId) this.#spoke(participant.identifier);
+        });
       }
     };
     call.on("remoteParticipantsUpdated", watch);
+    call.on("speakersChanged", (speakersList) => {
+      this.dominantSpeakers = { speakersList, timestamp: new Date() };
+      this._emit("dominantSpeakersChanged");
+    });
     watch();
   }
 

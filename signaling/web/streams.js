@@ -156,7 +156,8 @@ export class LocalAudioStream extends Emitter {
 
 /** What is heard of a call; event of its volume: `levelChanged`. */
 export class RemoteAudioStream {
-  #track;
+  /** @internal */
+  _track;
   /** @type {Volume | null} */
   #volume = null;
 
@@ -165,17 +166,17 @@ export class RemoteAudioStream {
    * @internal
    */
   constructor(track) {
-    this.#track = track;
+    this._track = track;
   }
 
   /** @returns {Promise<MediaStream>} */
   async getMediaStream() {
-    return new MediaStream([this.#track]);
+    return new MediaStream([this._track]);
   }
 
   /** Return how loud it is. */
   async getVolume() {
-    this.#volume ??= new Volume(this.#track);
+    this.#volume ??= new Volume(this._track);
     return this.#volume;
   }
 

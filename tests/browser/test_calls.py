@@ -7,6 +7,7 @@ import pytest
 
 from node import CallState
 from signaling.config import load_config
+from signaling.messages import CallConnected, CallRenew
 from signaling.server import HubServer
 from tests.browser.conftest import Join
 from tests.browser.person import BrowserPerson, both, hears, silence
@@ -99,6 +100,28 @@ async def test_keys_of_the_node_reach_the_browser(join: Join, people: People, ca
     assert (
         await alice.do("log.filter(([what]) => what === 'dtmf').map(([, key]) => key).join('')") == "15*#0A9"
     )
+    await both(alice, bob)
+
+
+async def test_another_path_takes_the_place_of_one_that_works(
+    join: Join, people: People, hub: HubServer
+) -> None:
+    """As when a call becomes a group call: the hub wants it, and says when to go over."""
+    alice, bob = await connect(join, people, "alice")
+    await both(alice, bob)
+    call = bob.agent.calls[0]
+    leg = bob.agent._runtime.engine._legs[call.id]
+    first = leg.peer
+    [page] = hub._core.sessions.of(call.remote_participants[0].identifier.identifier.raw_id)
+    [node] = hub._core.sessions.of(bob.agent.identity.identifier.raw_id)
+    await alice.do("void (window.streams = [...call.remoteAudioStreams])")
+    page.deliver(CallRenew(call.id, anew=True))
+    await eventually(lambda: leg.next is not None and leg.next.connected)
+    await both(alice, bob)  # over the first one
+    for session in (page, node):
+        session.deliver(CallConnected(call.id))
+    await alice.until("call.remoteAudioStreams[0] !== streams[0]")
+    await eventually(lambda: leg.peer is not first and leg.before is None)
     await both(alice, bob)
 
 
