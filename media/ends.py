@@ -35,6 +35,7 @@ class Ends:
         self.sink: Sink | None = None
         self.local_hold = False
         self.remote_hold = False
+        self.quiet = False  # while this end holds, rather than its hold audio
         self.muted = False
         self.incoming_muted = False
         self.waiting = False  # until it takes another call's place: says nothing, hears nothing
@@ -60,7 +61,7 @@ class Ends:
         if self.waiting:
             return self._said.join(None, SILENCE)
         source, frame = self._own()
-        if self.local_hold and not self.remote_hold:
+        if self.local_hold and not self.remote_hold and not self.quiet:
             return self._said.join(*self._hold())
         self._end_hold()
         if self.muted or self.held:

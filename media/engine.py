@@ -330,7 +330,7 @@ class Engine:
             _log.warning("a path did not close: %s: %s", type(error).__name__, error)
 
     async def _hold(self, leg: Leg, order: SetHold) -> None:
-        leg.ends.local_hold, leg.ends.remote_hold = order.local, order.remote
+        leg.ends.local_hold, leg.ends.remote_hold, leg.ends.quiet = order.local, order.remote, order.quiet
         self._go_over(leg)
         if order.offerer and leg.newest.closed:
             await self._offer_anew(leg)

@@ -1,6 +1,7 @@
 """Several sounds in one: a plain mix, and a mix for a group in which each hears all the others. Pure."""
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +74,14 @@ class Mixer:
 
     Time moves on, by a slot of 20 ms, when a party reads that has read the newest slot. All parties are
     read and written on one clock. What comes late is faded out and in again, and then waits a little longer.
+    `changed` is called whenever others are the `speakers`: those who talk, the dominant one first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         self.parties: tuple[Party, ...] = ()
         self.active_speaker: Party | None = None
+        self.speakers: tuple[Party, ...] = ()
+        self._changed = changed
         self._slot = 0
         self._totals: deque[NDArray[np.int32]] = deque(maxlen=_SLOTS)
 
@@ -113,6 +117,11 @@ class Mixer:
         now = self.active_speaker
         if loudest is None or now not in talking or loudest.level > now.level + _LOUDER_DB:
             self.active_speaker = loudest
+        before, first = self.speakers, self.active_speaker
+        rest = tuple(party for party in talking if party is not first)
+        self.speakers = rest if first is None else (first, *rest)
+        if before != self.speakers:
+            self._changed()
 
 
 class Party:

@@ -64,13 +64,14 @@ class AddCandidate(Struct, frozen=True):
 class SetHold(Struct, frozen=True):
     """Say who holds. The offerer of the call renegotiates the direction; ends in ReofferReady there.
 
-    While one end alone holds, the other hears its hold audio; nobody hears anything else.
+    While one end alone holds, the other hears its hold audio, unless `quiet`; nobody hears anything else.
     """
 
     call_id: str
     local: bool
     remote: bool
     offerer: bool
+    quiet: bool = False
 
 
 class Mute(Struct, frozen=True):

@@ -25,6 +25,7 @@ from node.diagnostics import DiagnosticChanged, Diagnostics, UserFacingDiagnosti
 from node.errors import CallingError
 from node.identity import CallerInfo
 from node.judgement import DiagnosticQuality
+from node.options import AddParticipantOptions, CallInfo, GroupCallLocator, JoinCallOptions
 from node.samples import MediaStatsReportSample
 from node.session import CallState
 from node.settings import UserSettings
@@ -45,6 +46,7 @@ from signaling.surveys import AudioRating, CallSurvey, CallSurveyResponse, Overa
 
 __all__ = [
     "AcceptCallOptions",
+    "AddParticipantOptions",
     "AudioDevice",
     "AudioOptions",
     "AudioProcessing",
@@ -54,6 +56,7 @@ __all__ = [
     "CallClient",
     "CallClientOptions",
     "CallEndReason",
+    "CallInfo",
     "CallState",
     "CallSurvey",
     "CallSurveyFeature",
@@ -74,8 +77,10 @@ __all__ = [
     "DominantSpeakersInfo",
     "Features",
     "Group",
+    "GroupCallLocator",
     "IceServer",
     "IncomingCall",
+    "JoinCallOptions",
     "MediaStatsCollector",
     "MediaStatsFeature",
     "MediaStatsReportSample",

@@ -1,7 +1,6 @@
 """Calls as an application sees them (spec §3, ACS Call and IncomingCall)."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from msgspec import Struct
@@ -11,12 +10,29 @@ from media.dtmf import parse_digits
 from media.stats import Stats
 from node.errors import CallingError
 from node.events import Events, Handler
-from node.exchange import Accept, Dtmf, DtmfNews, HangUp, Hold, Input, Mute, Reject
+from node.exchange import (
+    Accept,
+    Dtmf,
+    DtmfNews,
+    HangUp,
+    Hold,
+    Input,
+    Mute,
+    Reject,
+    RemoveParticipant,
+)
 from node.feature import CallFeature
 from node.features import Features as Features
 from node.features import names
 from node.identity import CallerInfo, caller_info
+from node.options import AcceptCallOptions as AcceptCallOptions
+from node.options import AddParticipantOptions, CallInfo
+from node.options import AudioOptions as AudioOptions
+from node.options import StartCallOptions as StartCallOptions
+from node.participant import Participants, add_order
+from node.participant import RemoteParticipant as RemoteParticipant
 from node.session import CallState, Session
+from signaling.identifiers import CommunicationIdentifier
 from signaling.parts import CustomContext, Outcome
 from signaling.reasons import BAD_ARGUMENT, WRONG_STATE, Diversion, Reason
 
@@ -28,34 +44,6 @@ Item = TypeVar("Item")
 Feature = TypeVar("Feature", bound=CallFeature)
 
 LEVEL_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class AudioOptions:
-    """What is said into a call and what listens to it; by default the microphone and the speaker.
-
-    A source and a sink belong to the call: they are closed with it.
-    """
-
-    source: Source | None = None
-    sink: Sink | None = None
-    muted: bool = False
-
-
-@dataclass(frozen=True)
-class AcceptCallOptions:
-    """How to answer, and whether the other calls that are up are held meanwhile, as a person wants it."""
-
-    audio_options: AudioOptions = AudioOptions()
-    hold_other_calls: bool = True
-
-
-@dataclass(frozen=True)
-class StartCallOptions:
-    """How to call; the custom context travels to the other end."""
-
-    audio_options: AudioOptions = AudioOptions()
-    custom_context: CustomContext | None = None
 
 
 class StateChanged(Struct, frozen=True):
@@ -92,20 +80,6 @@ class Updated(Struct, Generic[Item], frozen=True):
     removed: tuple[Item, ...] = ()
 
 
-@dataclass(frozen=True)
-class RemoteParticipant:
-    """The other end of a call."""
-
-    identifier: CallerInfo
-    state: Literal["Connecting", "Ringing", "Connected", "Hold", "Disconnected"]
-    is_speaking: bool = False
-
-    @property
-    def display_name(self) -> str:
-        """Return the name to show."""
-        return self.identifier.display_name
-
-
 class IncomingCall(Events):
     """A call that rings here: accept it or reject it.
 
@@ -124,6 +98,7 @@ class IncomingCall(Events):
         self.diverted_for: Diversion | None = session.diverted_for
         self.mailbox = caller_info(session.mailbox) if session.mailbox else None
         self.custom_context: CustomContext | None = session.custom_context
+        self.info = CallInfo(session.group_id)
         self.call_end_reason: CallEndReason | None = None
         self._agent = agent
         self._ringing = True
@@ -161,7 +136,7 @@ class Call(Events):
     `level_changed` is told ten times a second, once there is a media path.
     """
 
-    kind = "Call"
+    kind: Literal["Call"] = "Call"
     EVENTS = (
         "state_changed",
         "is_muted_changed",
@@ -179,6 +154,7 @@ class Call(Events):
         self.state = CallState.NONE
         self._agent = agent
         self._session = session
+        self._participants = Participants(self._tasks)
         self._features: dict[type[CallFeature], CallFeature] = {}
         self._changed = asyncio.Event()
         self._meter: asyncio.Task[None] | None = None
@@ -192,6 +168,11 @@ class Call(Events):
     def direction(self) -> Literal["Incoming", "Outgoing"]:
         """Return who called."""
         return self._session.direction
+
+    @property
+    def info(self) -> CallInfo:
+        """Return whether it is a group call, and of which id."""
+        return CallInfo(self._session.group_id, self._session.me)
 
     @property
     def caller_info(self) -> CallerInfo:
@@ -230,15 +211,8 @@ class Call(Events):
 
     @property
     def remote_participants(self) -> list[RemoteParticipant]:
-        """Return the other end."""
-        session = self._session
-        if session.state is CallState.RINGING:
-            state: Literal["Connecting", "Ringing", "Connected", "Hold", "Disconnected"] = "Ringing"
-        elif not session.live:
-            state = "Disconnected"
-        else:
-            state = "Connecting" if not session.up else "Hold" if session.remote_hold else "Connected"
-        return [RemoteParticipant(caller_info(session.remote), state, session.remote_speaking)]
+        """Return who else is in the call: the other end, or everybody else of a group."""
+        return list(self._participants.all)
 
     @property
     def is_reconnecting(self) -> bool:
@@ -277,11 +251,36 @@ class Call(Events):
     async def hang_up(self, for_everyone: bool = False) -> None:
         """Leave the call, or give up calling; return once everything of it is let go.
 
-        A call has two ends, so it is over for everyone either way. Hanging up again does nothing.
+        A group call goes on for the others, unless it is to end for everyone. Hanging up again does nothing.
         """
         self._agent._ringer.leave(self.id)
-        self._give(HangUp(self.id))
+        self._give(HangUp(self.id, for_everyone))
         await self.wait_for(CallState.DISCONNECTED)
+
+    def add_participant(
+        self, identifier: CommunicationIdentifier | str, options: AddParticipantOptions | None = None
+    ) -> RemoteParticipant:
+        """Ask somebody in: their devices ring. Return at once; what becomes of it, its state and reason tell.
+
+        A call of two becomes a group call when they answer. Raises CallingError 400/8585 if not connected.
+        """
+        self._check_up()
+        order = add_order(self.id, identifier, options or AddParticipantOptions())
+        asked = self._participants.ask(order.participant_id, order.target)
+        self._give(order)
+        return asked
+
+    async def remove_participant(
+        self, identifier: "CommunicationIdentifier | str | RemoteParticipant"
+    ) -> None:
+        """Remove somebody from a group call, or call off that they are asked in, on all their devices.
+
+        Raises CallingError 404/8558 if they are not there, 400/8585 in a call of two, which `hang_up` ends.
+        """
+        if self._session.group_id is None:
+            raise CallingError(WRONG_STATE.code, WRONG_STATE.sub_code, "Hang up to end a call of two.")
+        for each in self._participants.find(identifier):
+            self._give(RemoveParticipant(self.id, each.id))
 
     async def mute(self) -> None:
         """Send silence."""
@@ -354,9 +353,12 @@ class Call(Events):
         return self.state
 
     def _hold(self, on: bool) -> None:
+        self._check_up()
+        self._give(Hold(self.id, on))
+
+    def _check_up(self) -> None:
         if not self._session.up or not self._session.live:
             raise CallingError(WRONG_STATE.code, WRONG_STATE.sub_code, "The call is not connected.")
-        self._give(Hold(self.id, on))
 
     def _give(self, what: Input) -> None:
         self._agent._runtime.give(what)
@@ -367,12 +369,16 @@ class Call(Events):
         self._changed.set()
         self._notify(before.muted != session.muted, "is_muted_changed")
         self._notify(before.incoming_muted != session.incoming_muted, "is_incoming_audio_muted_changed")
-        self._notify(before.remote_speaking != session.remote_speaking, "is_speaking_changed")
+        speaking = (before.remote_speaking, before.speakers) != (session.remote_speaking, session.speakers)
+        added, removed = self._participants.follow(session)
         while_muted = before.speaking_while_muted != session.speaking_while_muted
         self._notify(while_muted, "speaking_while_muted_changed")
         self._notify(before.path_lost != session.path_lost, "is_reconnecting_changed")
-        if before.remote != session.remote or old is CallState.NONE:
-            self._emit("remote_participants_updated", Updated(added=tuple(self.remote_participants)))
+        if not added and session.group_id is None and before.remote != session.remote:
+            added = self._participants.all  # somebody else at the other end
+        if added or removed:
+            self._emit("remote_participants_updated", Updated(tuple(added), tuple(removed)))
+        self._notify(speaking, "is_speaking_changed")
         if old is not session.state:
             self._emit("state_changed", StateChanged(old, session.state))
 

@@ -75,7 +75,8 @@ class Calls:
             self.put(replace(call, hold_changed=True))
             return
         self.put(replace(call, renegotiating=call.offerer))
-        self.do(orders.SetHold(call.id, call.local_hold, call.remote_hold, call.offerer))
+        quiet = call.group_id is not None  # it is not for all the others to hear
+        self.do(orders.SetHold(call.id, call.local_hold, call.remote_hold, call.offerer, quiet))
 
     def renegotiated(self, call: Session) -> None:
         """Take note that a re-offer was answered, and carry out what was waiting for it."""

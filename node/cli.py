@@ -9,7 +9,8 @@ from node.commands.doctor import doctor
 from node.commands.history import history, surveys
 from node.commands.hub import connection_string, hub, token, up
 from node.commands.invite import invite
-from node.commands.phone import call, listen
+from node.commands.mixer import mixer
+from node.commands.phone import call, join, listen
 from node.commands.process import Commands, log_to_stderr
 from node.commands.settings import settings
 from node.commands.voicemail import voicemail
@@ -59,9 +60,11 @@ for command in (
     invite,
     connection_string,
     call,
+    join,
     listen,
     history,
     voicemail,
+    mixer,
     settings,
     devices,
     doctor,

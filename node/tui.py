@@ -53,6 +53,7 @@ _PROMPTS = {
     "t": ("transfer", "Transfer to"),
     "v": ("voicemail", "To the voicemail of"),
     "d": ("dial", "Call"),
+    "p": ("add", "Ask into this call"),
     "i": ("microphone", "Microphone, or default"),
     "s": ("speaker", "Speaker, or default"),
 }
@@ -237,7 +238,8 @@ def _hints(phone: Softphone) -> list[tuple[str, str]]:
         if call.state in (CallState.CONNECTED, CallState.LOCAL_HOLD, CallState.REMOTE_HOLD):
             hints += [("m", "unmute" if call.is_muted else "mute")]
             hints += [("o", "resume" if call.state is CallState.LOCAL_HOLD else "hold")]
-            hints += [("t", "transfer"), ("v", "voicemail")]
+            hints += [("p", "add a person")]
+            hints += [("t", "transfer"), ("v", "voicemail")] if call.info.group_id is None else []
             hints += [("c", "connect")] if len(phone.calls) == 2 else [("d", "dial")]
             hints += [("0-9*#", "keypad"), ("i", "microphone"), ("s", "speaker")]
     else:

@@ -132,13 +132,12 @@ class Groups:
         group = self._roster.of(message.call_id)
         member = group.member(message.participant_id) if group and group.at(session) else None
         refused: Reason | None = None
-        if group is None or member is None:
-            refused = NOT_PRESENT
-        elif member.session == session or member.call == group.direct:
+        if group and member and (member.session == session or member.call == group.direct):
             refused = bad_argument("Hang up to leave a call, or to end a call of two.")
-        if refused is not None:
-            self._deliver(session, Error(refused, f"participant.remove {message.participant_id}"))
-        elif group is not None and member is not None:
+        if refused is not None or group is None or member is None:
+            refusal = Error(refused or NOT_PRESENT, f"participant.remove {message.participant_id}")
+            self._deliver(session, refusal)
+        else:
             self._end(group, member, REMOVED if member.session else CANCELLED, now)
 
     def join(self, session: str, message: CallJoin, now: float) -> None:

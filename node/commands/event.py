@@ -7,13 +7,14 @@ from msgspec import Struct
 
 from node.call import Call, IncomingCall
 from node.identity import CallerInfo
+from signaling.identifiers import identifier_from_raw_id
 from signaling.reasons import Reason
 
 EventName = Literal[
     "listening", "mailbox", "incoming", "missed", "declined", "calling", "ringing", "connected", "ended",
     "held", "held-by-other", "resumed", "muted", "unmuted", "key", "no-sound", "sound-again",
     "transferring", "transfer-progress", "transferred", "transfer-failed", "moving",
-    "device", "refused", "offline",
+    "participant", "not-added", "device", "refused", "offline",
 ]  # fmt: skip
 
 
@@ -60,8 +61,12 @@ def answered(call: Call) -> Event:
 
 
 def other_end(call: Call) -> CallerInfo:
-    """Return who is at the other end of a call."""
-    return call.remote_participants[0].identifier
+    """Return who is at the other end of a call; of a group call, the group."""
+    there = call.remote_participants
+    group = call.info.group_id
+    if len(there) == 1 and group is None:
+        return there[0].identifier
+    return CallerInfo(identifier_from_raw_id(group or ""), "Group call")
 
 
 def plain(text: str) -> str:

@@ -103,7 +103,7 @@ def hub(
 ) -> None:
     """Run the hub, which connects everybody; it stops on Ctrl-C or SIGTERM.
 
-    Prints one line, its URL, as soon as it is ready. `callnode up` runs hub and voicemail together.
+    Prints one line, its URL, as soon as it is ready. `callnode up` runs hub, voicemail and mixer together.
     """
     if context.invoked_subcommand is not None:
         given = map(context.get_parameter_source, context.params)
@@ -149,7 +149,7 @@ async def _hub(stop: asyncio.Event, config: Config, telling: TellingConfig, supe
     return OK
 
 
-@click.command(short_help="Run the whole system: hub and voicemail.")
+@click.command(short_help="Run the whole system: hub, voicemail, mixer.")
 @host_option
 @port_option
 @data_option
@@ -168,7 +168,7 @@ def up(
     storage_key_file: Path | None,
     **telling: Any,
 ) -> None:
-    """Run the whole system, hub and voicemail, and say how to call; Ctrl-C stops it.
+    """Run the whole system, hub, voicemail and mixer, and say how to call; Ctrl-C stops it.
 
     Example for several laptops, and for their browsers: callnode up --host 0.0.0.0 --tls self-signed
     """
@@ -197,7 +197,8 @@ async def _up(
     os.environ.update(environment(telling))
     hub_service = Service("hub", ["hub", *address, *keys], started)
     voicemail = Service("voicemail", ["voicemail", "serve", "--data", str(data), "--supervised", *keys])
-    return await supervise(stop, [hub_service, voicemail])
+    mixer = Service("mixer", ["mixer", "serve", "--data", str(data), "--supervised"])
+    return await supervise(stop, [hub_service, voicemail, mixer])
 
 
 def _welcome(url: str, data: Path, *, others: bool) -> str:

@@ -34,15 +34,15 @@ _HELP = """
 
 \b
 On a terminal, single keys: a accept, r reject, h hang up, m mute, o hold or
-resume, t transfer to someone, v transfer to someone's voicemail, d call
-someone else meanwhile, c connect the two calls and leave, 0-9 * # keypad,
-i change the microphone, s change the speaker, q quit.
+resume, p add a person, t transfer to someone, v transfer to someone's
+voicemail, d call someone else meanwhile, c connect the two calls and leave,
+0-9 * # keypad, i change the microphone, s change the speaker, q quit.
 
 \b
 Otherwise one line per event on standard output, and commands as lines on
-standard input: accept, reject, hangup, mute, hold, transfer NAME, voicemail
-NAME, dial NAME, transfer-to-call, keys DIGITS, microphone NAME, speaker NAME
-(part of a name, or default), quit.
+standard input: accept, reject, hangup, mute, hold, add NAME, remove NAME,
+transfer NAME, voicemail NAME, dial NAME, transfer-to-call, keys DIGITS,
+microphone NAME, speaker NAME (part of a name, or default), quit.
 
 \b
 Exit codes: 0 the call took place and ended normally, 1 error, 2 wrong usage,
@@ -204,7 +204,28 @@ def call(
 
     Example: callnode call alice
     """
-    run(lambda stop: _phone(stop, access, client, sound, as_json, name, once=True, **options))
+
+    def start(phone: Softphone) -> None:
+        phone.dial(name)
+
+    run(lambda stop: _phone(stop, access, client, sound, as_json, start, once=True, **options))
+
+
+@click.command(short_help="Join a group call.", epilog=_HELP)
+@click.argument("group_id")
+@phone_options
+def join(
+    group_id: str, access: Access, sound: Sound, client: CallClientOptions, as_json: bool, **options: Any
+) -> None:
+    """Join the group call GROUP_ID, which all who know it can join; the first makes it.
+
+    A UUID is hard to guess. Example: callnode join $(uuidgen)
+    """
+
+    def start(phone: Softphone) -> None:
+        phone.join(group_id)
+
+    run(lambda stop: _phone(stop, access, client, sound, as_json, start, once=True, **options))
 
 
 @click.command(short_help="Be reachable.", epilog=_HELP)
@@ -226,7 +247,7 @@ async def _phone(
     client_options: CallClientOptions,
     sound: Sound,
     as_json: bool,
-    name: str | None,
+    start: Callable[[Softphone], None] | None,
     **options: Any,
 ) -> int:
     async with CallClient(replace(client_options, hub=access.hub)) as client:
@@ -253,7 +274,7 @@ async def _phone(
                     face.enter_context(stdin.keys(screen.typed))
                 else:
                     face.enter_context(stdin.lines(phone.obey))
-                if name is None:
+                if start is None:
                     me = agent.identity
                     tell(
                         Event(
@@ -261,7 +282,7 @@ async def _phone(
                         )
                     )
                 else:
-                    phone.dial(name)
+                    start(phone)
                 await stop.wait()
                 await agent.tones_played()
             finally:

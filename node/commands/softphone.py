@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Unpack
 
 from media.source import FileSource
@@ -21,6 +22,8 @@ from node.commands.process import NETWORK, OK, TOKEN, exit_code
 from node.devices import AudioDeviceSwitched, DeviceManager
 from node.errors import CallingError
 from node.events import Tasks
+from node.options import GroupCallLocator, JoinCallOptions
+from node.participant import ParticipantStateChanged, RemoteParticipant
 from node.session import CallState
 from node.transfer import TransferAccepted, TransferState, TransferStateChanged, TransferTarget
 from signaling.reasons import DECLINED, Reason
@@ -91,6 +94,10 @@ class Softphone:
         """Call someone; raises CallingError, or OSError for a file that cannot be used."""
         self.agent.start_call([name], StartCallOptions(self._say_and_hear()))
 
+    def join(self, group_id: str) -> None:
+        """Join a group call; raises CallingError, or OSError for a file that cannot be used."""
+        self.agent.join(GroupCallLocator(group_id), JoinCallOptions(self._say_and_hear()))
+
     def obey(self, line: str) -> None:
         """Carry out a command such as `accept` or `transfer NAME`; what cannot be done is an event."""
         command, _, name = line.strip().partition(" ")
@@ -105,6 +112,8 @@ class Softphone:
         }
         named = {
             "dial": self._dial,
+            "add": self._add,
+            "remove": self._remove,
             "transfer": self._to_person,
             "voicemail": self._to_voicemail,
             "keys": self._press,
@@ -192,6 +201,20 @@ class Softphone:
         await self._hold_all()
         self.dial(name)
 
+    async def _add(self, name: str) -> None:
+        call = self._current()
+        added = call.add_participant(name)
+
+        def moved(event: ParticipantStateChanged) -> None:
+            # Who comes and goes is told of all alike; this is for those who never came.
+            if event.new_state == "Disconnected" and event.old_state != "Connected":
+                self._tell(about("not-added", call, added.call_end_reason, target=name))
+
+        added.on("state_changed", moved)
+
+    async def _remove(self, name: str) -> None:
+        await self._current().remove_participant(name)
+
     async def _to_person(self, name: str) -> None:
         self._transfer(self._current(), name, target_participant=name)
 
@@ -259,11 +282,25 @@ class Softphone:
         self.ringing = [incoming for incoming in self.ringing if incoming.id != call.id]
         call.on("state_changed", lambda event: self._moved(call, event))
         call.on("is_muted_changed", lambda _: self._muted(call))
+        call.on("remote_participants_updated", lambda event: self._others(call, event))
         call.on("dtmf_received", lambda event: self._tell(about("key", call, message=event.digit)))
         call.on("is_reconnecting_changed", lambda _: self._reconnecting(call))
         call.feature(Features.TRANSFER).on("transfer_accepted", lambda event: self._moving(call, event))
         if call.direction == "Outgoing" and call.transferor_info is None:
             self._tell(about("calling", call))
+
+    def _others(self, call: Call, event: Updated[RemoteParticipant]) -> None:
+        if call.info.group_id is None:
+            return
+        for each in event.added:
+            self._tell(about("participant", call, target=name_of(each.identifier), message=each.state))
+            each.on("state_changed", partial(self._other_moved, call, each))
+        for each in event.removed:
+            self._tell(about("participant", call, each.call_end_reason, target=name_of(each.identifier)))
+
+    def _other_moved(self, call: Call, who: RemoteParticipant, _: object) -> None:
+        if who.state != "Disconnected":
+            self._tell(about("participant", call, target=name_of(who.identifier), message=who.state))
 
     def _muted(self, call: Call) -> None:
         self._tell(about("muted" if call.is_muted else "unmuted", call))

@@ -5,23 +5,20 @@ from pathlib import Path
 
 import click
 
-from node.admin import create_token
 from node.commands import stdin
 from node.commands.audit import mine as audit
-from node.commands.options import data_option, hub_access_key, storage_key_option
-from node.commands.process import OK, Commands, run
+from node.commands.options import data_option, storage_key_option
+from node.commands.process import Commands, run
+from node.commands.serving import credential_of
+from node.commands.serving import serve as run_service
 from node.commands.telling import transcription_option
 from node.commands.voicemail_box import delete, export, forward, list_, mark, undelete
 from node.commands.voicemail_greeting import greeting, settings
 from node.commands.voicemail_play import play
-from node.credential import CommunicationTokenCredential
 from node.voicemail import VoicemailService
-from signaling.certificates import authority
-from signaling.config import hub_url, storage_keys
-from signaling.identity import CreateToken
+from signaling.config import storage_keys
+from signaling.identity import VOICEMAIL, CreateToken
 from signaling.sealing import StorageKeys
-
-SERVICE_NAME = "voicemail"
 
 
 @click.group(cls=Commands)
@@ -73,25 +70,9 @@ async def _serve(
     keys: StorageKeys | None,
     supervised: bool,
 ) -> int:
-    key = hub_access_key(data)
-    hub = (url or hub_url(data)).rstrip("/")
-
-    async def mint() -> str:
-        wanted = CreateToken(SERVICE_NAME, "Voicemail", voicemail=True)
-        return (await create_token(hub, key, wanted, authority(data))).token
-
-    credential = CommunicationTokenCredential(token_refresher=mint, refresh_proactively=True)
+    hub, credential = credential_of(data, url, CreateToken(VOICEMAIL, "Voicemail", voicemail=True))
     engine = transcription or ""
     service = VoicemailService(credential, data, hub=hub, prompts=prompts, engine=engine, sealing=keys)
-    serving = asyncio.create_task(service.serve(lambda: click.echo(f"voicemail is ready at {hub}")))
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        with stdin.until_end(stop, supervised):
-            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            await serving  # raises why it ended
-    finally:
-        for task in (serving, stopping):
-            task.cancel()
-        await asyncio.gather(serving, stopping, return_exceptions=True)
-    return OK
+    return await run_service(
+        stop, supervised, lambda: service.serve(lambda: click.echo(f"voicemail is ready at {hub}"))
+    )

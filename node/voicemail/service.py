@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
-import tenacity
 from msgspec.structs import replace
 
 from media.engine import IceServer
 from media.speech import Prompts
 from media.transcription import check
-from node.agent import IncomingCallEvent, until_disconnected
+from node.agent import CallAgent, IncomingCallEvent
 from node.call import IncomingCall
-from node.client import CallClient, CallClientOptions
+from node.client import CallClientOptions
 from node.credential import TokenCredential, token_of
 from node.errors import CallingError
 from node.events import Tasks
 from node.identity import CallerInfo
+from node.service import answer_for_ever
 from node.voicemail.deposit import Deposit
 from node.voicemail.filing import Filing
 from node.voicemail.outbox import Note, Outbox, Sealing
@@ -28,7 +28,6 @@ from node.voicemail.script import Limits
 from node.voicemail.visit import Visit, VisitedMailbox
 from signaling.mailboxes import Reception, greeting_for
 from signaling.parts import Party
-from signaling.reasons import INVALID_TOKEN, NETWORK
 
 log = logging.getLogger("callnode.voicemail")
 
@@ -103,23 +102,11 @@ class VoicemailService:
         def incoming(event: IncomingCallEvent) -> None:
             self._deposits.spawn(self._take(event.incoming_call, outbox, filing, prompts))
 
-        async with CallClient(self._options) as client:
-            agent = await client.create_call_agent(self._credential, transfer_consent=True)
-            while True:
-                agent.on("incoming_call", incoming)
-                log.info("voicemail answers")
-                if ready is not None:
-                    ready()
-                    ready = None
-                if await until_disconnected(agent) == "invalidToken":
-                    raise CallingError.of(INVALID_TOKEN)
-                await agent.dispose()
-                async for attempt in tenacity.AsyncRetrying(
-                    retry=tenacity.retry_if_exception(_is_network),
-                    wait=tenacity.wait_random_exponential(max=10),
-                ):
-                    with attempt:
-                        agent = await client.create_call_agent(self._credential, transfer_consent=True)
+        def use(agent: CallAgent) -> None:
+            agent.on("incoming_call", incoming)
+            log.info("voicemail answers")
+
+        await answer_for_ever(self._options, self._credential, use, ready)
 
     async def _take(self, incoming: IncomingCall, outbox: Outbox, filing: Filing, prompts: Prompts) -> None:
         """Take a message, and have it filed; whoever calls the service itself wants to hear a mailbox."""
@@ -175,7 +162,3 @@ class VoicemailService:
 
 def _party(info: CallerInfo) -> Party:
     return Party(info.identifier.raw_id, info.display_name, info.name)
-
-
-def _is_network(error: BaseException) -> bool:
-    return isinstance(error, CallingError) and error.code == NETWORK.code

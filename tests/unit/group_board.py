@@ -40,7 +40,8 @@ class GroupBoard(Board):
         waiting, everything = list(told), list(told)
         while waiting:
             session, message = waiting.pop(0)
-            for reply in () if session in self.still else self.reply(session, message):
+            acts = session in self.hub.presence.sessions and session not in self.still
+            for reply in self.reply(session, message) if acts else ():
                 if session in self.hub.presence.sessions:
                     more = self.say(session, reply)
                     waiting += more

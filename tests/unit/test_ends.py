@@ -292,3 +292,15 @@ def test_a_faulty_sink_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
     ends.set_sink(good)
     ends.write(good.read())
     assert good.heard[0][-1] == 20_000
+
+
+def test_a_group_does_not_hear_the_hold_audio() -> None:
+    opened: list[Constant] = []
+
+    def hold_audio() -> Constant:
+        opened.append(Constant())
+        return opened[0]
+
+    ends = Ends(hold_audio)
+    ends.local_hold = ends.quiet = True
+    assert not ends.read().any() and opened == []

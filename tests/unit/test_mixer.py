@@ -231,3 +231,21 @@ def test_a_gain_changes_without_a_click() -> None:
     for wrong in (-0.1, 4.1, float("nan")):
         with pytest.raises(ValueError, match="from 0 "):
             gain.volume = wrong
+
+
+def test_who_talks_is_told_the_dominant_one_first() -> None:
+    told: list[int] = []
+    mixer = Mixer(lambda: told.append(len(mixer.speakers)))
+    loud, soft, still = mixer.join(), mixer.join(), mixer.join()
+    voice = speech("alice")
+    for at in range(0, len(voice) - 960, 960):
+        frame = voice[at : at + 960]
+        loud.sink.write(frame)
+        soft.sink.write((frame // 4).astype(np.int16))
+        still.sink.write(np.zeros(960, np.int16))
+        for party in (loud, soft, still):
+            party.source.read()
+        if mixer.speakers == (loud, soft):
+            break
+    assert mixer.speakers == (loud, soft), told
+    assert told[-1] == 2

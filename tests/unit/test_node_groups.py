@@ -3,11 +3,14 @@
 import pytest
 from msgspec.structs import replace
 
-from node.exchange import AddParticipant, CallNews, Dial, Mute, RemoveParticipant
+from media.orders import MakeOffer
+from node.exchange import AddParticipant, CallNews, Dial, Do, Join, Mute, RemoveParticipant, Speakers
 from signaling.messages import (
     CallMute,
     CallParticipants,
     CallSpeakers,
+    MixerPlace,
+    MixerSpeakers,
     ParticipantAdd,
     ParticipantRemove,
 )
@@ -71,3 +74,11 @@ def test_a_group_learns_at_first_who_is_muted(desk: Desk) -> None:
 def test_a_call_that_is_over_has_nobody_in_it(desk: Desk) -> None:
     desk.ended()
     assert desk.hub(CallParticipants("c1", "g1", "caller", HERE)) == []
+
+
+def test_joining_and_mixing_are_calls(desk: Desk) -> None:
+    [*_, order] = desk.give(Join("c2", "g1", muted=True))
+    assert (order, desk.call("c2").muted, desk.call("c2").remote.raw_id) == (Do(MakeOffer("c2")), True, "g1")
+    [*_, order] = desk.hub(MixerPlace("m1", "g1", CAT))
+    assert (order, desk.call("m1").remote) == (Do(MakeOffer("m1")), CAT)
+    assert sent(desk.give(Speakers("g1", ("m1",)))) == [MixerSpeakers("g1", ("m1",))]
