@@ -105,6 +105,8 @@ class Mixing:
 
     def leaves(self, call: Call, session: str, now: float) -> bool:
         """Let a mixer go while those it mixed are on their way elsewhere; tell whether it was one."""
+        if "mixer" not in self._presence.sessions[session].rights:
+            return False
         kept = chain.from_iterable(passage.kept for passage in self.passages.all)
         if not any(end.call == call.id and end.session != session for end in kept):
             return False

@@ -160,3 +160,19 @@ def test_whose_session_is_not_known_keeps_its_call(board: GroupBoard) -> None:
     # The member is gone from the group, its passage not yet: nothing is left to replace.
     board.hub.groups.all[group.id] = replace(board.group, members=board.group.members[:1])
     assert CallConnected("c1") in [message for _, message in board.act(told)]
+
+
+def test_only_a_mixer_leaves_others_on_their_way(board: GroupBoard) -> None:
+    board.talk("ann", "bob")
+    board.ask_in("ann", "cat")
+    board.still.update({"ann", "bob"})
+    board.take("cat")
+    told = board.leave("ann")
+    assert ended(told, "bob") and ended(told, "cat")
+    assert board.empty()
+    cat = GroupBoard("ann", "bob", "cat")
+    cat.three()
+    cat.mixer("mx2")
+    cat.still.update({"ann", "bob", "cat"})
+    cat.hub.groups.mixing.abort(cat.group.id, HUNG_UP)
+    assert not cat.hub.groups.mixing.leaves(next(iter(cat.hub.calls.all.values())), "mx", 0.0)

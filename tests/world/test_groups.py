@@ -4,8 +4,20 @@ import itertools
 
 import pytest
 
-from node.exchange import Accept, AddParticipant, HangUp, Reject
+from node.exchange import (
+    Accept,
+    AddParticipant,
+    CallNews,
+    HangUp,
+    Hold,
+    Join,
+    Mute,
+    Reject,
+    RemoveParticipant,
+)
 from node.session import CallState
+from signaling.parts import Participant
+from signaling.reasons import DECLINED, ENDED_FOR_ALL, NETWORK, OFFLINE, REMOVED, UNKNOWN_USER
 from tests.world.agent import Agent
 from tests.world.world import World
 
@@ -106,3 +118,164 @@ def test_whoever_leaves_the_other_two_talk_on(world: World, leaves: str) -> None
     answer(world, "dan")
     assert hear_each_other(world, one, two, "dan")
     end(world)
+
+
+def test_a_group_is_joined_by_its_id(world: World) -> None:
+    for serial, name in enumerate(("ann", "bob", "cat")):
+        world.do(name, Join(f"j{serial}", "standup"))
+        world.run(1)
+    assert hear_each_other(world, "ann", "bob", "cat")
+    world.do("bob", Mute("j1", outgoing=True))
+    world.do("cat", Hold("j2", True))
+    world.run(1)
+    assert roster(world, "ann") == {"bob": "Connected", "cat": "Hold"}
+    assert [p.muted for p in world.agents["ann"].phone.calls["j0"].participants] == [True, False]
+    world.do("cat", Hold("j2", False))
+    world.run(1)
+    world.do("ann", HangUp("j0", for_everyone=True))
+    world.run(2)
+    for serial, name in ((1, "bob"), (2, "cat")):
+        assert world.agents[name].reasons() == {f"j{serial}": ENDED_FOR_ALL}
+    end(world)
+
+
+def test_who_does_not_come(world: World) -> None:
+    world.call("ann", "bob", "c1")
+    for serial, (whom, reason) in enumerate([("nobody", UNKNOWN_USER), ("eve", OFFLINE), ("cat", DECLINED)]):
+        world.user("eve")
+        ask(world, "ann", whom, f"p{serial}")
+        for ringing in list(world.agents["cat"].phone.ringing):
+            world.do("cat", Reject(ringing))
+        world.run(1)
+        over = last_of(world, "ann", f"p{serial}")
+        assert (over.state, over.reason) == ("Disconnected", reason)
+        assert world.talking("ann", "bob") == "c1"
+    assert world.agents["ann"].phone.calls["c1"].group_id is None
+    end(world)
+
+
+def test_who_is_removed(world: World) -> None:
+    three(world)
+    world.do("bob", RemoveParticipant(call_of(world.agents["bob"]), "p1"))
+    world.run(3)
+    assert list(world.agents["cat"].reasons().values()) == [REMOVED]
+    assert world.talking("ann", "bob") == "c1"
+    end(world)
+
+
+def test_on_several_devices_one_answers(world: World) -> None:
+    world.join("cat", device="-2")
+    world.call("ann", "bob", "c1")
+    ask(world, "ann", "cat")
+    for device in ("cat", "cat-2"):
+        for ringing in list(world.agents[device].phone.ringing):
+            world.do(device, Accept(ringing))
+    world.run(3)
+    assert sum(bool(world.agents[device].phone.calls) for device in ("cat", "cat-2")) == 1
+    assert len(roster(world, "ann")) == 2
+    world.leave("cat-2")
+    end(world)
+
+
+def test_a_killed_mixer_is_replaced(world: World) -> None:
+    three(world)
+    world.mixer("mx2")
+    world.kill("mx")
+    world.run(9)
+    assert hear_each_other(world, "ann", "bob", "cat")
+    assert world.agents["ann"].phone.calls["c1"].state is CallState.CONNECTED
+    end(world)
+
+
+def test_a_killed_mixer_that_is_started_again(world: World) -> None:
+    three(world)
+    world.kill("mx")
+    world.run(2)
+    world.mixer("mx2")
+    world.run(6)
+    assert hear_each_other(world, "ann", "bob", "cat")
+    end(world)
+
+
+def test_a_killed_mixer_without_another_one_ends_the_call_once(world: World) -> None:
+    three(world)
+    world.kill("mx")
+    world.run(30)
+    for name in ("ann", "bob", "cat"):
+        assert list(world.agents[name].reasons().values()) == [NETWORK]
+    end(world)
+
+
+def test_a_hub_that_began_anew_knows_no_group(world: World) -> None:
+    three(world)
+    world.restart_hub()
+    world.run(60)
+    for name in ("ann", "bob", "cat"):
+        assert list(world.agents[name].reasons().values()) == [NETWORK]
+    end(world)
+
+
+# --- whatever is lost, whenever
+
+
+def story(seed: int) -> World:
+    world = World(seed)
+    for name in NAMES:
+        world.join(name)
+    world.mixer()
+    world.mixer("mx2")
+    world.call("ann", "bob", "c1")
+    world.do("ann", AddParticipant("c1", "p1", "cat"))
+    world.agents["cat"].on_ring = lambda call: world.do("cat", Accept(call.id))
+    world._later(2.0, lambda: world.do("bob", AddParticipant("c1", "p2", "dan")))
+    world.agents["dan"].on_ring = lambda call: world.do("dan", Accept(call.id))
+    for at, name in ((4.0, "dan"), (6.0, "cat")):
+        world._later(at, lambda name=name: hang_up_all(world, name))  # type: ignore[misc]
+    return world
+
+
+def hang_up_all(world: World, name: str) -> None:
+    for call_id in list(world.agents[name].phone.calls):
+        world.do(name, HangUp(call_id))
+
+
+@pytest.mark.parametrize("victim", ["ann", "bob", "cat", "mx"])
+@pytest.mark.parametrize("how", ["kill", "cut", "leave"])
+def test_somebody_is_lost_after_every_event(victim: str, how: str, seed: int) -> None:
+    for step in range(1, 400, 7):
+        world = story(seed)
+        target = world.steps + step
+
+        def strike(w: World = world, at: int = target) -> None:
+            if w.steps != at:
+                return
+            if how == "kill":
+                w.kill(victim)
+            elif how == "leave":
+                w.leave(victim)
+            else:
+                w.cut(victim)
+                w._later(w.random.uniform(0.0, 7.0), lambda: w.resume(victim))
+
+        world.after_event = strike
+        world.run(60)
+        world.after_event = None
+        ann, bob = world.agents["ann"], world.agents["bob"]
+        if how == "cut" and victim != "mx":
+            assert world.talking("ann", "bob") == "c1", step
+        elif victim == "mx":
+            assert world.talking("ann", "bob") == "c1" or ann.reasons().keys() == bob.reasons().keys(), step
+        for agent in world.agents.values():
+            news = [n.call for n in agent.news if isinstance(n, CallNews)]
+            over = [call.id for call in news if call.state is CallState.DISCONNECTED]
+            assert len(over) == len(set(over)), "one end for each call"
+        for name in NAMES:
+            hang_up_all(world, name)
+        world.run(90)
+        world.quiet()
+
+
+def last_of(world: World, who: str, participant_id: str) -> Participant:
+    """Return what somebody was last told of a participant."""
+    seen = [n.call.participants for n in world.agents[who].news if isinstance(n, CallNews)]
+    return [p for participants in seen for p in participants if p.id == participant_id][-1]
