@@ -15,7 +15,7 @@ say = @if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then printf '\033[1;36m▸ %s\033[0m\
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test bench format coverage clean system-packages $(GATES)
+.PHONY: help install demo test bench pictures format coverage clean system-packages $(GATES)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,11 @@ test: system-packages .venv/installed-dev $(GATES) ## run every gate, then every
 bench: .venv/installed-bench ## measure beside stock aiortc and libwebrtc, into bench/ (ARGS="quality --seconds 16")
 	$(call say,bench: figures beside stock aiortc and libwebrtc$(comma) into bench/)
 	@.venv/bin/python -m tests.bench $(ARGS)
+
+pictures: system-packages .venv/installed-dev ## take the pictures of the page anew, into signaling/web/pictures (Debian: fonts-inter)
+	$(call say,pictures: every view of the page)
+	@rm -f signaling/web/pictures/*.png && mkdir -p signaling/web/pictures
+	@CALLNODE_PICTURES=signaling/web/pictures .venv/bin/python -m pytest -q tests/browser/test_views.py
 
 format: .venv/installed-dev ## format the code and mend what can be mended
 	@.venv/bin/ruff check --quiet --fix-only .

@@ -119,8 +119,8 @@ async def softphone(hub: HubServer, people: People, chromium: Browser) -> AsyncI
             invitation = {"name": name, "display_name": name.title()}
             answer = await people.client.admin("POST", "/v1/invitations", invitation)
             person = Softphone(name, page)
-            await page.goto(hub.url)
-            await person.sign_in(answer.json["code"])
+            await page.goto(answer.json["url"])
+            await person.sign_in()
             return person
 
         yield softphone

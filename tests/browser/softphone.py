@@ -11,10 +11,11 @@ expect.set_options(timeout=PATIENCE * 1000)
 class Softphone(Listener):
     """The page in a browser, signed in as somebody; the microphone is the browser's."""
 
-    async def sign_in(self, code: str) -> None:
-        await self.page.get_by_label("Invitation code").fill(code)
+    async def sign_in(self) -> None:
+        """Sign in by the invitation that was opened, whose code is no part of the page's address any more."""
         await self.page.get_by_role("button", name="Sign in").click()
         await expect(self.page.get_by_role("heading", name="Phone")).to_be_visible()
+        assert "code" not in self.page.url
 
     def call(self, name: str) -> Locator:
         """Return the card of the call with somebody."""

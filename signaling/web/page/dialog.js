@@ -1,6 +1,7 @@
 /** A dialog: the browser keeps the focus in it, closes it by Escape and gives the focus back. */
 
 import { button, h } from "./dom.js";
+import { sayIn } from "./said.js";
 
 /**
  * @param {string} title
@@ -13,9 +14,12 @@ export function openDialog(title, ...children) {
   const gone = () => {
     // A call that rings in here rings on.
     document.querySelector(".calls")?.prepend(...dialog.querySelectorAll(".ringing"));
+    sayIn(document.body);
     dialog.remove();
   };
   document.body.append(dialog);
   dialog.showModal();
+  // What is said beside an open dialog is not read.
+  sayIn(dialog);
   return dialog;
 }

@@ -44,7 +44,7 @@ export class Directory extends Emitter {
   nameOf(party) {
     const { raw_id: rawId, display_name: displayName, name } = typeof party === "string" ? { raw_id: party } : party;
     const person = this.people.find((each) => each.raw_id === rawId);
-    return person ? shown(person) : displayName || name || rawId.replace(/^4:/, "");
+    return person?.display_name || displayName || person?.name || name || rawId.replace(/^4:/, "");
   }
 
   close() {

@@ -3,6 +3,7 @@
 import { button, h, icon } from "./dom.js";
 
 const AT_ONCE = 3;
+const place = /** @type {HTMLElement} */ (document.getElementById("said"));
 
 /**
  * Say something for some seconds, longer while it is pointed at; screen readers read it.
@@ -10,7 +11,6 @@ const AT_ONCE = 3;
  * @param {{ action?: string, act?: () => void, kind?: string, seconds?: number }} [more]
  */
 export function say(text, { action, act = () => {}, kind = "", seconds = 6 } = {}) {
-  const place = /** @type {HTMLElement} */ (document.getElementById("said"));
   let timer = 0;
   const end = () => {
     clearTimeout(timer);
@@ -28,6 +28,12 @@ export function say(text, { action, act = () => {}, kind = "", seconds = 6 } = {
   if (place.matches(":popover-open")) place.hidePopover();
   place.showPopover();
   place.append(toast);
+}
+
+/** Say what there is to say within an element. @param {HTMLElement} element */
+export function sayIn(element) {
+  element.append(place);
+  place.showPopover();
 }
 
 /** @param {unknown} error */

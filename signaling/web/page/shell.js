@@ -100,6 +100,7 @@ function followCalls(app, phone, calls) {
   };
 }
 
+const PROBE_MILLISECONDS = 1000;
 /** @type {WeakMap<Call, CallCard>} */
 const cards = new WeakMap();
 
@@ -120,12 +121,14 @@ function banners(phone) {
   const hush = () => {
     silent.hidden = true;
   };
-  const silent = h("div", { class: "banner", role: "status" }, h("span", {}, "The browser lets this page ring only after a click."),
+  const silent = h("div", { class: "banner", role: "status", hidden: true }, h("span", {}, "The browser lets this page ring only after a click."),
     button("Let it ring", hush));
+  // As is a page that was opened without a click, such as one that was loaded again. Sound takes a moment to start.
   const probe = new AudioContext();
-  // As is a page that was opened without a click, such as one that was loaded again.
-  silent.hidden = probe.state !== "suspended" || navigator.userActivation?.hasBeenActive;
-  void probe.close();
+  setTimeout(() => {
+    silent.hidden = probe.state !== "suspended" || navigator.userActivation?.hasBeenActive;
+    void probe.close();
+  }, PROBE_MILLISECONDS);
   addEventListener("pointerdown", hush, { once: true });
   return [away, disturb, silent];
 }
