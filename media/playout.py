@@ -138,7 +138,7 @@ class Playout:
         by = 0
         if excess < -MILLISECOND and self._phase < REACH:
             by = STEP
-        elif excess > 0 and excess % step > STEP + MILLISECOND:
+        elif excess > 0 and excess % step > STEP:
             if self._phase > -REACH:
                 by = -STEP
             elif excess < step:  # later instead, until there is a packet to leave out

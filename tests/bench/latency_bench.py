@@ -1,14 +1,17 @@
 """Mouth to ear without devices, codec included: clean, under jitter, under loss, and how it comes back.
 
-callnode and stock aiortc, libwebrtc's NetEq behind callnode's sender, and libwebrtc at both ends, whose
-packets cannot be delayed here: it is measured clean.
+callnode and stock aiortc in virtual time; in real time libwebrtc's NetEq behind callnode's sender, and
+libwebrtc at both ends, whose packets cannot be delayed here: it is measured clean.
 """
 
 import asyncio
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
 from media.audio import FRAME_SAMPLES, FRAME_SECONDS
-from tests.bench import plots
+from tests.bench import plots, virtual
 from tests.bench.material import LEAD_SECONDS, material
 from tests.bench.network import Network
 from tests.bench.processes import WRTC, converse_at_once, wrtc_folder
@@ -31,9 +34,9 @@ Curve = list[tuple[float, float]]
 async def rows(seeds: int = 2) -> list[Row]:
     """Measure, and draw the delay over time."""
     FOLDER.mkdir(exist_ok=True)
-    pairs = {"callnode": ("callnode", "callnode"), "stock": ("stock", "stock")}
+    pairs = {}
     if wrtc_folder() is not None:
-        pairs |= {NETEQ: ("callnode", WRTC), WRTC: (WRTC, WRTC)}
+        pairs = {NETEQ: ("callnode", WRTC), WRTC: (WRTC, WRTC)}
     found: dict[str, list[dict[str, Curve]]] = {network.name: [] for network in NETWORKS}
     disturbed: list[str] = []
     with steps("latency", len(NETWORKS) * seeds) as step:
@@ -65,6 +68,9 @@ async def _curves(
     for index in range(len(fates)):
         if not BEGIN <= index * FRAME_SECONDS < END:
             fates[index] = 0.0
+    curves = {
+        name: await asyncio.to_thread(_in_virtual_time, name, said, fates, seed) for name in virtual.CONVERSE
+    }
     for attempt in range(ATTEMPTS):
         heard = await converse_at_once([(*ends, fates) for ends in pairs.values()], said)
         if not any(one.disturbed for one in heard):
@@ -72,12 +78,16 @@ async def _curves(
         console.print(
             f"[yellow]disturbed by the machine, attempt {attempt + 1} of {ATTEMPTS}: {network.name}"
         )
-    curves = {}
     for name, one in zip(pairs, heard, strict=True):
         if one.disturbed:
             disturbed.append(f"{name}, {network.name} #{seed}")
         curves[name] = await asyncio.to_thread(Listening(said, one).delays)
     return curves
+
+
+def _in_virtual_time(name: str, said: NDArray[np.int16], fates: list[float], seed: int) -> Curve:
+    heard = virtual.in_virtual_time(virtual.CONVERSE[name](said, fates), seed)
+    return Listening(said, heard).delays()
 
 
 def _medians(curves: dict[str, Curve], begin: float, end: float) -> dict[str, float]:

@@ -139,6 +139,8 @@ async def converse_at_once(
     pairs: Sequence[tuple[str, str, list[float]]], said: NDArray[np.int16]
 ) -> list[Heard]:
     """Say the same into several calls at once: (caller, callee, fates) of each."""
+    if not pairs:
+        return []
     ready = asyncio.Barrier(len(pairs))
     with TemporaryDirectory(prefix="callnode-bench-") as folder:
         async with asyncio.TaskGroup() as group:

@@ -32,7 +32,6 @@ NETWORKS = (
     Network("2 % random", loss=0.02),
     Network("20 % random", loss=0.20),
 )
-VIRTUAL = {"callnode": virtual.callnode, "stock": virtual.stock}
 SEEDS = (7, 11, 13)
 ATTEMPTS = 3
 
@@ -57,7 +56,7 @@ async def rows(
         raise ValueError(f"there are the networks {', '.join(one.name for one in NETWORKS)}")
     asked = [(network, seed) for network in networks for seed in SEEDS[:seeds]]
     live = wrtc_folder() is not None
-    with steps("quality", len(asked) * len(VIRTUAL) + live * len(asked)) as step:
+    with steps("quality", len(asked) * len(virtual.CONVERSE) + live * len(asked)) as step:
         found = await _in_virtual_time(asked, seconds, step)
         for first in range(0, len(asked), at_once) if live else ():
             await _live(asked[first : first + at_once], seconds, found, step)
@@ -75,7 +74,7 @@ async def _in_virtual_time(
         wanted = [
             (network, seed, receiver, loop.run_in_executor(pool, _cell, receiver, network, seed, seconds))
             for network, seed in asked
-            for receiver in VIRTUAL
+            for receiver in virtual.CONVERSE
         ]
         for network, seed, receiver, cell in wanted:
             step(f"{network.name} #{seed}, {receiver}")
@@ -86,7 +85,7 @@ async def _in_virtual_time(
 def _cell(receiver: str, network: Network, seed: int, seconds: float) -> Cell:
     said = material(seconds)
     fates = network.fates(len(said) // FRAME_SAMPLES, seed)
-    return _scored(said, virtual.in_virtual_time(VIRTUAL[receiver](said, fates), seed))
+    return _scored(said, virtual.in_virtual_time(virtual.CONVERSE[receiver](said, fates), seed))
 
 
 def _scored(said: NDArray[np.int16], heard: Heard) -> Cell:

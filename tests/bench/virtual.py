@@ -6,7 +6,7 @@ All is seeded and nothing waits, so that neither the machine nor its load has a 
 import asyncio
 import random
 import selectors
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -129,6 +129,12 @@ async def stock(said: NDArray[np.int16], fates: list[float]) -> Heard:
                 sounds.append(decoded.to_ndarray()[0, ::2].astype(np.int16))
     said_times = [(before + index) * FRAME_SECONDS for index in range(len(fates))]
     return _heard(said, said_times, times, sounds, fates)
+
+
+CONVERSE: dict[str, Callable[[NDArray[np.int16], list[float]], Coroutine[Any, Any, Heard]]] = {
+    "callnode": callnode,
+    "stock": stock,
+}
 
 
 def _av(frame: Frame, index: int) -> AudioFrame:
