@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
-from signaling import sounds
+from signaling import sounds, transcripts
 from signaling.accounts import Accounts
 from signaling.blobs import Blobs
 from signaling.greetings import GREETINGS, greeting_name, own_greetings
@@ -86,9 +86,15 @@ class DepositApi:
     async def transcript(self, request: web.Request) -> web.Response:
         """Write what an engine has understood of a message, null if nothing (204)."""
         owner, message_id = self._owner(request), _id(request)
-        text = decode(await request.read(), TranscriptBody).text or None
+        text = decode(await request.read(), TranscriptBody).text or ""
         notices = await self._telling.of_transcript(owner, message_id) if text else []
-        if not await self._store.set_transcript(owner, message_id, text, notices, datetime.now(UTC)):
+        if await self._store.message(owner, message_id) is None:
+            raise not_found()
+        if text:
+            await transcripts.write(self._blobs, owner, message_id, text)
+        now = datetime.now(UTC)
+        if not await self._store.set_transcript(owner, message_id, bool(text), notices, now):
+            await self._blobs.delete(owner, transcripts.transcript_name(message_id))
             raise not_found()
         await self._changed(owner)
         return web.Response(status=204)

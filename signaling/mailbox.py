@@ -10,13 +10,13 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from signaling import sounds
+from signaling import sounds, transcripts
 from signaling.accounts import Accounts
 from signaling.audit import Trail
 from signaling.blobs import Blobs
 from signaling.links import Links
 from signaling.mailbox_store import MailboxMessage
-from signaling.mailboxes import AuditAction, Folder, Forward, Link, Listing, Message, Query, message_of
+from signaling.mailboxes import AuditAction, Folder, Forward, Link, Listing, Query
 from signaling.notices import Notice
 from signaling.parts import Party
 from signaling.rest import RestError, bad_request, decode, not_found, reply
@@ -92,11 +92,12 @@ class MailboxApi:
         found = await self._store.messages(owner, query)
         counts = await self._store.counts(owner)
         more = found[-1].id if len(found) == query.limit else None
-        return reply(Listing(counts.new, counts.saved, tuple(map(_view, found)), more))
+        shown = [await transcripts.seen(self._blobs, owner, each) for each in found]
+        return reply(Listing(counts.new, counts.saved, tuple(shown), more))
 
     async def get(self, request: web.Request) -> web.Response:
         """Return one message."""
-        return reply(_view((await self._mine(request))[1]))
+        return reply(await transcripts.seen(self._blobs, *await self._mine(request)))
 
     async def move(self, request: web.Request) -> web.Response:
         """Mark a message as new or saved, delete it, or have a deleted one back."""
@@ -116,7 +117,7 @@ class MailboxApi:
             raise RestError(409, "Deleted", deleted) if message.folder == "deleted" else not_found()
         await self._log(request, "moved", owner, message.id, f"to {moved}")
         await self._changed(owner)
-        return reply(_view(replace(message, folder=moved)))
+        return reply(await transcripts.seen(self._blobs, owner, replace(message, folder=moved)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a message; one that is deleted already, for good and with its sound."""
@@ -182,7 +183,10 @@ class MailboxApi:
                 raise RestError(410, "SoundLost", "the sound is lost or empty, so it cannot be forwarded")
             copied = self._blobs.read(owner, message.id)
             await self._blobs.put(recipient, copy_id, copied, sounds.MAX_AUDIO)
-            copy = MailboxMessage(copy_id, "new", envelope)
+            said = await transcripts.read(self._blobs, owner, message)
+            if said is not None:
+                await transcripts.write(self._blobs, recipient, copy_id, said)
+            copy = MailboxMessage(copy_id, "new", replace(envelope, transcribed=said is not None))
             filed = await self._store.add_message(recipient, copy, await self._notices(recipient, copy_id))
         except OSError as error:
             await self._give_up(recipient, copy_id)
@@ -269,11 +273,8 @@ def sound_name(message_id: str, part: str) -> str:
 
 
 async def discard(store: Store, blobs: Blobs, owner: str, message_id: str) -> None:
-    """Delete a message for good, with its sounds."""
+    """Delete a message for good, with its sounds and its transcript."""
     await store.purge_message(owner, message_id)
     for part in ("audio", "introduction"):
         await blobs.delete(owner, sound_name(message_id, part))
-
-
-def _view(message: MailboxMessage) -> Message:
-    return message_of(message.id, message.folder, message.envelope)
+    await blobs.delete(owner, transcripts.transcript_name(message_id))

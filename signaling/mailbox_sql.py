@@ -102,15 +102,15 @@ class SqlMailboxes:
         return await self._transact(work)
 
     async def set_transcript(
-        self, owner: str, message_id: str, text: str | None, notices: Sequence[Notice], now: datetime
+        self, owner: str, message_id: str, understood: bool, notices: Sequence[Notice], now: datetime
     ) -> bool:
-        """Write what an engine has understood, with what is to be told of it."""
+        """Write whether there is a transcript, with what is to be told of it."""
 
         def work(db: Connection) -> bool:
             row = db.execute(_one(owner, message_id).where(_mine).with_for_update()).first()
             if row is None:
                 return False
-            envelope = replace(_message(row).envelope, transcript=text)
+            envelope = replace(_message(row).envelope, transcribed=understood)
             db.execute(_update(owner, message_id, _mine).values(envelope=_json(envelope)))
             notice_sql.insert(db, notices)
             notice_sql.hasten(db, owner, message_id, now)

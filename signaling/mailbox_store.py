@@ -90,11 +90,11 @@ class MailboxStore(Protocol):
         ...
 
     async def set_transcript(
-        self, owner: str, message_id: str, text: str | None, notices: Sequence[Notice], now: datetime
+        self, owner: str, message_id: str, understood: bool, notices: Sequence[Notice], now: datetime
     ) -> bool:
-        """Write what an engine has understood, with what is to be told of it, and let no notice wait for it.
+        """Write whether there is a transcript, with what is to be told of it, and let no notice wait for it.
 
-        None is nothing understood. Return False if there is no message.
+        Return False if there is no message.
         """
         ...
 

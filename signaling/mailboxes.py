@@ -43,8 +43,8 @@ class Envelope(Struct, frozen=True):
     """What is known of a voice message besides its sound.
 
     Duration in s; `peaks` is its waveform; `gain_db` makes it as loud as the others when it is played.
-    `introduction` is how long the words before it are, of whoever forwarded it. `transcript` is what an
-    engine has understood.
+    `introduction` is how long the words before it are, of whoever forwarded it. `transcribed` tells whether
+    an engine has understood something.
     """
 
     caller: Party
@@ -56,11 +56,14 @@ class Envelope(Struct, frozen=True):
     urgent: bool = False
     forwarded_by: Party | None = None
     introduction: Seconds | None = None
-    transcript: Transcript | None = None
+    transcribed: bool = False
 
 
 class Message(Struct, frozen=True):
-    """A voice message as its owner sees it; the fields after `folder` are those of its Envelope."""
+    """A voice message as its owner sees it; the fields after `folder` are those of its Envelope.
+
+    `transcript` is what an engine has understood.
+    """
 
     id: str
     folder: Folder
@@ -188,7 +191,7 @@ def for_callers(settings: MailboxSettings) -> MailboxSettings:
     return replace(settings, webhook=None, mail=None)
 
 
-def message_of(message_id: str, folder: Folder, envelope: Envelope) -> Message:
+def message_of(message_id: str, folder: Folder, envelope: Envelope, transcript: str | None = None) -> Message:
     """Return a message as its owner sees it."""
     return Message(
         message_id,
@@ -202,7 +205,7 @@ def message_of(message_id: str, folder: Folder, envelope: Envelope) -> Message:
         envelope.urgent,
         envelope.forwarded_by,
         envelope.introduction,
-        envelope.transcript,
+        transcript,
     )
 
 

@@ -18,12 +18,13 @@ from signaling.accounts import Accounts
 from signaling.blobs import Blobs
 from signaling.mailbox import sound_name
 from signaling.mailbox_store import MailboxMessage
-from signaling.mailboxes import Attachment, Mail, message_of
+from signaling.mailboxes import Attachment, Mail
 from signaling.mails import Sound, compose, send
 from signaling.notices import Notice, Told, Ways, WebhookBody, again, of_new, of_transcript
 from signaling.parts import Party
 from signaling.store import Store
 from signaling.telling_config import TellingConfig
+from signaling.transcripts import seen
 from signaling.webhooks import NotToldError, Webhooks
 
 AT_ONCE = 8
@@ -167,7 +168,7 @@ class Telling:
     async def _post(
         self, notice: Notice, owner: Party, message: MailboxMessage, url: str, secret: str, *, private: bool
     ) -> None:
-        shown = replace(message_of(message.id, message.folder, message.envelope), peaks=())
+        shown = replace(await seen(self._blobs, notice.owner, message), peaks=())
         body = msgspec.json.encode(WebhookBody(notice.event, notice.created_at, Told(owner, shown)))
         await self._webhooks.post(url, secret, notice.id, body, private=private)
         _log.info("the %s has told message %s", notice.what, message.id)
@@ -175,7 +176,7 @@ class Telling:
     async def _mail(self, notice: Notice, owner: Party, message: MailboxMessage, mail: Mail) -> None:
         if self._config.smtp is None:
             return
-        shown = message_of(message.id, message.folder, message.envelope)
+        shown = await seen(self._blobs, notice.owner, message)
         composed = compose(
             notice_id=notice.id,
             sender=self._config.smtp.sender,

@@ -42,12 +42,16 @@ async def test_everything_is_encrypted_and_served_as_ever(
     owner, token = await client.token("alice")
     _, other = await client.token("bob")
     await put(client, service, owner, "m1")
+    path, said = f"/v1/mailboxes/{owner}/messages/m1/transcript", {"text": "OggS said"}
+    assert (await client.call("PUT", path, service, json=said)).status == 204
     assert (await forward(client, token, "bob", b"OggS introduction", 1.5)).status == 201
     path = "/v1/mailbox-greetings/busy"
     assert (await client.call("PUT", path, token, data=b"OggS greeting")).status == 204
-    assert len(kept(hub)) == 4 and not any(b"OggS" in path.read_bytes() for path in kept(hub))
+    assert len(kept(hub)) == 6 and not any(b"OggS" in path.read_bytes() for path in kept(hub))
 
     [copy] = (await client.call("GET", "/v1/mailbox", other)).json["messages"]
+    assert copy["transcript"] == "OggS said"
+    assert not any(b"OggS" in path.read_bytes() for path in hub._config.data.glob("hub.sqlite*"))
     opened = await link(client, other, copy["id"])
     assert (await client.call("GET", opened["introduction"])).body == b"OggS introduction"
     assert (await client.call("GET", path, token)).body == b"OggS greeting"

@@ -186,13 +186,13 @@ async def test_a_transcript_ends_the_wait_of_its_own_message_alone(store: Store)
     await store.add_message("a", message("m1"), [notice("n1", 60), notice("tried", -1)])
     await store.add_message("a", message("m2"), [notice("n2", 60, message_id="m2")])
     await store.take_notices(WHEN, 9, WHEN + DAY)
-    assert await store.set_transcript("a", "m1", "hello", [notice("n3", 9)], WHEN)
+    assert await store.set_transcript("a", "m1", True, [notice("n3", 9)], WHEN)
     found = await store.message("a", "m1")
-    assert found is not None and found.envelope.transcript == "hello"
+    assert found is not None and found.envelope.transcribed
     assert [each.id for each in await store.take_notices(WHEN, 9, WHEN + DAY)] == ["n1", "n3"]
-    assert not await store.set_transcript("b", "m1", "hello", [notice("n4")], WHEN)
+    assert not await store.set_transcript("b", "m1", True, [notice("n4")], WHEN)
     await store.purge_message("a", "m1")
-    assert not await store.set_transcript("a", "m1", "hello", [], WHEN)
+    assert not await store.set_transcript("a", "m1", True, [], WHEN)
 
 
 async def test_a_deleted_owner_is_told_nothing(store: Store) -> None:

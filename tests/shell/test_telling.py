@@ -21,7 +21,7 @@ from signaling.server import HubServer
 from signaling.telling_config import TellingConfig
 from signaling.webhooks import is_public, objection
 from tests.shell.hub_client import Client
-from tests.shell.test_mailbox import ENVELOPE, SOUND, put, service
+from tests.shell.test_mailbox import ENVELOPE, SOUND, kept, put, service
 from tests.shell.told import PASSWORD, PATIENCE, Post, Receiver, mail_server, webhook_receiver
 
 pytestmark = pytest.mark.shell
@@ -210,6 +210,9 @@ async def test_a_transcript_is_in_the_mailbox_and_told(config: Config, receiver:
         assert (await client.call("PUT", path.replace("m1", "m9"), service, json=said)).status == 404
         assert (await client.call("PUT", path, service, json={"text": "x" * 16_001})).status == 400
         await nothing_left(client)
+        for _ in range(2):
+            await client.call("DELETE", "/v1/mailbox/m1", token)
+        assert kept(client.hub) == []
 
 
 @pytest.mark.parametrize(

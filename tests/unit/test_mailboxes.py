@@ -45,10 +45,12 @@ def test_greeting_for(why: str | None, own: tuple[GreetingKind, ...], heard: str
 def test_a_message_shows_all_of_its_envelope() -> None:
     caller, by = Party("8:acs:b", "Bob"), Party("8:acs:c", "Carol")
     when = datetime(2026, 1, 2, tzinfo=UTC)
-    envelope = Envelope(caller, when, 3.5, by, (1, 2), -3.0, True, by, 2.0)
-    message = message_of("m1", "saved", envelope)
+    envelope = Envelope(caller, when, 3.5, by, (1, 2), -3.0, True, by, 2.0, transcribed=True)
+    message = message_of("m1", "saved", envelope, "hello")
     shown = msgspec.structs.asdict(message)
-    assert shown == msgspec.structs.asdict(envelope) | {"id": "m1", "folder": "saved"}
+    kept = msgspec.structs.asdict(envelope) | {"id": "m1", "folder": "saved", "transcript": "hello"}
+    del kept["transcribed"]
+    assert shown == kept
     assert msgspec.json.decode(msgspec.json.encode(message), type=Message) == message
 
 
