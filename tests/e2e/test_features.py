@@ -41,6 +41,7 @@ def value(of: Diagnostics, name: DiagnosticName) -> object:
 async def test_figures_come_every_second_and_in_summaries(people: People) -> None:
     alice, bob = await people.join("alice"), await people.join("bob")
     out, _ = await connect(alice, bob)
+    assert (alice.agent.kind, out.kind) == ("CallAgent", "Call")
     stats = out.feature(Features.MEDIA_STATS)
     collector = stats.create_collector(aggregation_interval=1, data_points_per_aggregation=2)
     samples, summaries = noted(collector, "sample_reported"), noted(collector, "summary_reported")
