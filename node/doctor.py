@@ -287,7 +287,8 @@ def _trouble(url: str, error: BaseException) -> TroubleError:
         case aiohttp.ClientSSLError() | aiohttp.ServerDisconnectedError():
             other = "http://" if url.startswith("https://") else "https://"
             return TroubleError(
-                f"what listens at {url} does not speak so", f"Try {other}; see `callnode up`."
+                f"what listens at {url} does not speak {urlsplit(url).scheme}",
+                f"Try {other}; see `callnode up`.",
             )
         case aiohttp.ClientConnectorDNSError():
             return TroubleError(
