@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from media.measure import correlation
 from media.recorder import repair
@@ -110,6 +110,7 @@ async def test_a_caller_is_sent_to_voicemail_and_called_back(
 ) -> None:
     async with voicemail(people, tmp_path, BRIEF):
         bob = await people.join("bob")
+        await people.client.token("carol", display_name="Carol")
         alice = await softphone("alice")
         ringing = bob.dial("alice")
         await alice.press("To voicemail")
@@ -120,3 +121,9 @@ async def test_a_caller_is_sent_to_voicemail_and_called_back(
         await bob.pick_up()
         await alice.talks("Bob")
         await hears(bob, "alice")
+        await alice.press("Transfer", alice.call("Bob"))
+        dialog = alice.page.get_by_role("dialog", name="Transfer Bob")
+        await alice.press("Straight to voicemail", dialog)
+        await alice.press("Transfer to Carol", dialog)
+        await alice.told("Bob is at the voicemail of Carol.")
+        await expect(alice.call("Bob")).to_have_count(0)
