@@ -247,6 +247,13 @@ class Groups:
         """Let a mixer go without those it mixed; tell whether it was one."""
         return self.mixing.leaves(call, session, now)
 
+    def deserts(self, call: Call, session: str, now: float) -> bool:
+        """Let a mixer that hangs up, as one that stops does, go without those it mixed; tell if they can."""
+        group = self._roster.of(call.id)
+        if group is not None and group.mixer == session:
+            self.lost(session, now)
+        return self.leaves(call, session, now)
+
     # --- how calls fare
 
     def progressed(self, call: Call, progress: Progress) -> None:

@@ -339,6 +339,8 @@ class Hub:
             return
         if session in call.ringing:
             self.ringing.refuse(call, session, ended_for(message.cause, ringing=True), now)
+        elif message.cause == "hangup" and self.groups.deserts(call, session, now):
+            pass  # those it mixed go on without it
         elif not self.transfers.leaves(call, session):
             if message.for_everyone:
                 self.groups.end(call, session, now)

@@ -449,3 +449,14 @@ def test_two_are_asked_and_one_comes_to_nothing(board: GroupBoard) -> None:
     told = board.wait(PLACE_SECONDS)
     assert left_over(told, "ann", "dan") == TIMED_OUT
     assert [member.party.name for member in board.group.asked] == ["cat"]
+
+
+def test_a_mixer_that_stops_hangs_up_and_another_takes_over(board: GroupBoard) -> None:
+    board.three()
+    board.mixer("mx2")
+    told: Told = []
+    for member in board.group.here:
+        told += board.say("mx", CallEnd(member.call))
+    told = board.act(told + board.leave("mx"))
+    assert set(gone_over(told)) == {"ann", "bob", "cat", "mx2"}
+    assert not any(ended(told, name) for name in ("ann", "bob", "cat"))

@@ -554,3 +554,12 @@ def test_a_mixer_that_leaves_leaves_nobody_behind() -> None:
     told = board.act(board.leave("mx"))
     assert set(gone_over(told)) == {"ann", "bob", "cat", "mx2"}
     assert not [message for who, message in told if isinstance(message, CallEnded) and who != "mx"]
+
+
+def test_a_mixer_that_hangs_up_leaves_nobody_behind() -> None:
+    board = GroupBoard("ann", "bob", "cat")
+    cat = board.three()
+    board.mixer("mx2")
+    told = board.act(board.say("mx", CallEnd(cat)))
+    assert set(gone_over(told)) == {"ann", "bob", "cat", "mx2"}
+    assert not [message for who, message in told if isinstance(message, CallEnded) and who != "mx"]
