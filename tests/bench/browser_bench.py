@@ -10,7 +10,7 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio import SAMPLE_RATE
+from media.audio import FRAME_SAMPLES, SAMPLE_RATE
 from media.measure import longest_silence
 from media.source import ToneSource
 from node import CallState, Features, TransferState
@@ -20,6 +20,7 @@ from tests.bench.call_bench import SETTLING, SOUND_DBFS
 from tests.bench.report import Row, row, steps
 from tests.browser.conftest import join_at, launch
 from tests.browser.person import BrowserPerson
+from tests.e2e.media_pair import tone_dbfs
 from tests.e2e.people import PATIENCE, People, Person, until
 
 ROUNDS = 5
@@ -64,6 +65,8 @@ async def silence_in_transfer(alice: BrowserPerson, bob: Person, carol: Person) 
     async with asyncio.timeout(PATIENCE):
         assert await transfer.wait() is TransferState.TRANSFERRED
     heard = await listening
+    end = heard[-(SAMPLE_RATE // FRAME_SAMPLES // 4) * FRAME_SAMPLES :]
+    assert tone_dbfs(end, 1000.0) > SOUND_DBFS, "the transfer took longer than was listened"
     await at_carol.hang_up()
     await alice.until("agent.calls.length === 0")
     return longest_silence(heard[SAMPLE_RATE // 10 :], SOUND_DBFS, window=0.010) * 1000

@@ -70,8 +70,8 @@ def show(title: str, rows: Sequence[Row]) -> None:
         table.add_row(
             one["name"],
             f"{_figure(one['value'])} {one['unit']}",
-            _figure(one["baseline"]),
-            f"{one['ratio']:.2f}",
+            _figure(one["baseline"]) if one["baseline"] else "",
+            f"{one['ratio']:.2f}" if one["baseline"] else "",
             "" if other is None else _figure(other),
         )
     console.print(table)
