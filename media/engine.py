@@ -52,6 +52,7 @@ from media.stats import Stats
 
 _log = logging.getLogger("callnode.media")
 
+SETTLE_SECONDS = 0.3  # until what others say into a mixer has come through a path to it
 LINGER_SECONDS = 1.0  # that a path goes on after another one has taken its place
 ORDER_SECONDS = 5.0  # that an order may take; none needs a second
 _REMEMBERED_CALLS = 256  # closed ones, whose late orders are ignored
@@ -120,8 +121,7 @@ class Engine:
                     self._take_over(leg)
             case Close(call_id):
                 del self._legs[call_id]
-                if leg.linger is not None:
-                    leg.linger.cancel()
+                leg.stop_timers()
                 self._closed.append(call_id)
                 self._finish(leg)
                 self._detach(leg)
@@ -223,8 +223,7 @@ class Engine:
                 self._tell(AnswerReady(call_id, await self._open(leg).answer(sdp)))
                 await leg.add_early_candidates()
             case GoOver():
-                leg.may_go_over = leg.next is not None
-                self._go_over(leg)
+                leg.settle(SETTLE_SECONDS, self._go_over)
             case ApplyAnswer(call_id) if leg.newest.closed:
                 self._tell(PathLost(call_id))  # the other end closed this path before its answer came
             case ApplyAnswer(call_id, sdp):

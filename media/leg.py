@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from media.ends import Ends
 from media.orders import AddCandidate, Order
@@ -26,12 +27,30 @@ class Leg:
         self.may_go_over = False  # although `peer` is not lost
         self.before: Peer | None = None  # had the place of `peer`, and lingers
         self.linger: asyncio.TimerHandle | None = None
+        self.settling: asyncio.TimerHandle | None = None
         self.orders: deque[Order] = deque()
         self.working = False
         self.audio_up = False
         self.takes_over: str | None = None  # the call whose ends it is to get
         self.took_over: str | None = None  # the call whose ends it got
         self.early: list[AddCandidate] = []
+
+    def settle(self, seconds: float, go_over: Callable[["Leg"], object]) -> None:
+        """Let the newest path take the place of the one before, after a while."""
+
+        def may(path: Peer) -> None:
+            if self.next is path:
+                self.may_go_over = True
+                go_over(self)
+
+        if self.next is not None:
+            self.settling = asyncio.get_running_loop().call_later(seconds, may, self.next)
+
+    def stop_timers(self) -> None:
+        """Let nothing happen any more."""
+        for timer in (self.linger, self.settling):
+            if timer is not None:
+                timer.cancel()
 
     @property
     def opened(self) -> Peer:
