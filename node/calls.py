@@ -3,6 +3,7 @@
 `Calls` holds the calls and is the only one to replace them; what comes out is collected in `out`, in order.
 """
 
+from collections import deque
 from collections.abc import Collection
 
 from msgspec.structs import replace
@@ -15,6 +16,8 @@ from signaling import messages as wire
 from signaling.parts import EndCause
 from signaling.reasons import MEDIA_LOST, NO_MEDIA, TIMED_OUT, Reason
 
+REMEMBERED = 64  # calls that are over, which do not come again
+
 _CAUSES: dict[Reason, EndCause] = {NO_MEDIA: "no_media", MEDIA_LOST: "media_lost", TIMED_OUT: "failed"}
 
 
@@ -23,6 +26,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.all: dict[str, Session] = {}
+        self.past: deque[str] = deque(maxlen=REMEMBERED)
         self.out: list[Output] = []
 
     def live(self, call_id: str) -> Session | None:
@@ -36,8 +40,10 @@ class Calls:
         return call if call is not None and call.up else None
 
     def add(self, call: Session) -> None:
-        """Take on a call, muted as it says."""
+        """Take on a call, muted and held as it says."""
         self.put(call)
+        if call.local_hold:
+            self.do(orders.SetHold(call.id, True, False, False))
         if call.muted or call.incoming_muted:
             self.do(orders.Mute(call.id, call.muted, call.incoming_muted))
 
@@ -58,9 +64,15 @@ class Calls:
             self.do(orders.Mute(call.id, muted, incoming_muted))
 
     def hold(self, call: Session, on: bool) -> None:
-        """Hold a call here, or resume it, and tell the other end."""
+        """Hold a call here, or resume it, and with it what takes its place; tell the other end."""
         self.send(wire.CallHold(call.id, on))
         self.rehold(replace(call, local_hold=on))
+        for following in [c for c in self.all.values() if c.live and c.replaces == call.id]:
+            if following.up:
+                self.hold(following, on)
+            else:
+                self.put(replace(following, local_hold=on), quiet=True)
+                self.do(orders.SetHold(following.id, on, False, False))
 
     def hold_all(self) -> None:
         """Hold every call that is up."""
@@ -128,6 +140,7 @@ class Calls:
     def over(self, call: Session) -> None:
         """Forget a call whose media is gone."""
         del self.all[call.id]
+        self.past.append(call.id)
         self.tell(CallNews(replace(call, state=CallState.DISCONNECTED)))
 
     def await_reasons(self, now: float, *, linked: bool, replaced: Collection[str | None]) -> None:

@@ -81,7 +81,7 @@ class Handovers:
             and call.live
             and update.state == "Failed"
             and call.local_hold
-            and not isinstance(request.target, CallTarget)
+            and not (isinstance(request.target, CallTarget) and self._calls.live(request.target.call_id))
             and not any(pending.call_id == call.id for pending, _ in self.asked.values())
             and not any(c.up and c.live and not c.local_hold for c in self._calls.all.values())
         ):

@@ -159,10 +159,14 @@ class Phone:
                     since = call.up_at if call.up else now
                     attached = replace(call, up=True, up_at=since, attaching=False, deadline=None)
                     calls.put(replace(attached, state=attached.talking))
-                    if call.up and not call.attaching:
-                        calls.do(orders.GoOver(call_id))
                     if call.attaching:
                         self._repeat(call)
+                    elif call.up:
+                        # Its path goes over, or the other end came back anew, and may not know who holds.
+                        calls.do(orders.GoOver(call_id))
+                        calls.send(wire.CallHold(call_id, call.local_hold))
+                    elif call.local_hold:
+                        calls.hold(attached, on=True)
             case wire.CallEnded(call_id, reason):
                 self._silence(call_id, reason)
                 self.handovers.withdraw(call_id)
@@ -260,6 +264,9 @@ class Phone:
         rings = message.call_id in self.ringing
         if message.call_id in self.calls or (rings and message.replaces is None):
             return
+        if message.call_id in self._calls.past:
+            self._calls.send(wire.CallEnd(message.call_id))
+            return
         call = ringing(message)
         if message.replaces is None:
             self.ringing[call.id] = call
@@ -267,8 +274,8 @@ class Phone:
             self._calls.tell(RingNews(call))
         elif old := self._calls.live(message.replaces):
             self.ringing.pop(call.id, None)
-            muted = (old.muted, old.incoming_muted)
-            self._pick_up(replace(call, replaces=old.id, muted=muted[0], incoming_muted=muted[1]), now)
+            taken = replace(call, replaces=old.id, muted=old.muted, incoming_muted=old.incoming_muted)
+            self._pick_up(replace(taken, local_hold=old.local_hold), now)
         elif not rings:
             self._calls.send(wire.CallEnd(call.id, "failed"))
 
@@ -281,6 +288,7 @@ class Phone:
     def _silence(self, call_id: str, reason: Reason) -> None:
         """Stop ringing; candidates that came early go with the media."""
         if self.ringing.pop(call_id, None):
+            self._calls.past.append(call_id)
             self._calls.do(orders.Close(call_id))
             self._calls.tell(RingOver(call_id, reason))
 
@@ -296,7 +304,7 @@ class Phone:
             self._calls.send(call.claim(now))
 
     def _repeat(self, call: Session) -> None:
-        """Say once more what may have been lost with the hub that was: who holds, and what is offered."""
+        """Say once more what may be lost with a hub or session that was: who holds, and what is offered."""
         self._calls.send(wire.CallHold(call.id, call.local_hold))
         if call.reoffer:
             self._calls.send(wire.CallUpdate(call.id, "offer", call.reoffer))

@@ -153,7 +153,7 @@ def ringing(message: CallIncoming) -> Session:
 
 
 def following(order: CallOriginate, old: Session) -> Session:
-    """Return the call that the hub orders to take the place of an old one, muted as that is."""
+    """Return the call that the hub orders to take the place of an old one, muted and held as that is."""
     return Session(
         id=order.call_id,
         direction="Outgoing",
@@ -164,4 +164,5 @@ def following(order: CallOriginate, old: Session) -> Session:
         replaces=old.id,
         muted=old.muted,
         incoming_muted=old.incoming_muted,
+        local_hold=old.local_hold,
     )

@@ -78,6 +78,11 @@ class Call(Discreet, frozen=True, kw_only=True):
         return next(others, None) if self.leg(session) else None
 
     @property
+    def dialled(self) -> str:
+        """Return the raw id of who was called first, before any forward."""
+        return self.plan.path[0] if self.plan.path else self.callee.raw_id
+
+    @property
     def outcome(self) -> Outcome:
         """Return who or what takes this call, and over which forwards."""
         path = self.plan.path
@@ -133,7 +138,7 @@ def record_of(call: Call, reason: Reason, now: float) -> CallRecord:
     return CallRecord(
         call.id,
         caller,
-        call.plan.path[0] if call.plan.path else call.callee.raw_id,
+        call.dialled,
         call.transferor.raw_id if call.transferor else None,
         outcome.kind if outcome else None,
         call.placed_at,

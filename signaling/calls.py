@@ -134,7 +134,7 @@ class Calls:
             self._deliver(leg.session, CallConnected(call.id))
 
     def rebind(self, call: Call, old: str, new: str) -> None:
-        """Let a user's new session take the leg of the lost one."""
+        """Let a user's new session take the leg of the lost one; both ends repeat what may be lost."""
 
         def moved(leg: Leg) -> Leg:
             return replace(leg, session=new) if leg.session == old else leg
@@ -144,7 +144,8 @@ class Calls:
         call = self.keep(replace(call, caller=moved(call.caller), answerer=answerer, heard=heard))
         for watcher in self.watchers:
             watcher.moved(call, old, new)
-        self._deliver(new, CallConnected(call.id))
+        for leg in call.legs:
+            self._deliver(leg.session, CallConnected(call.id))
 
     def hear(self, call: Call, session: str, now: float) -> None:
         """Take note that a leg decoded audio; once both have, the call is up, or goes over to a new path."""

@@ -92,13 +92,16 @@ class Ringing:
         self._ring(call, {session}, PICKUP_SECONDS if at_once else routing.RING_SECONDS, now)
 
     def crossing(self, session: str, target: User) -> Call | None:
-        """Return the call from a user that rings at the one who now dials that user, or was just answered."""
-        me = self._presence.party(session).raw_id
+        """Return the call from a user that rings at the one who now dials that user, or was just answered.
+
+        Where it rings only at lost sessions, who dials may have left it already.
+        """
+        me = self._presence.devices(self._presence.party(session).raw_id)
         for call in self._calls.all.values():
             if call.caller.party.raw_id != target.raw_id or call.replaces is not None:
                 continue
             answered = call.state == "answered" and call.leg(session) is not None
-            if answered or any(self._presence.party(each).raw_id == me for each in call.ringing):
+            if answered or not call.ringing.isdisjoint(me):
                 return call
         return None
 

@@ -51,7 +51,6 @@ from signaling.reasons import (
     TRANSFER_CONFLICT,
     UNKNOWN_CALL,
     UNKNOWN_USER,
-    WRONG_STATE,
     Reason,
     bad_argument,
 )
@@ -61,6 +60,8 @@ from signaling.settings import Settings, User
 
 OFFER_SECONDS = 30.0
 AFTER_SECONDS = 10.0
+
+THIRD_PERSON = bad_argument("The target of a transfer must be a third person.")
 
 Stage = Literal["target", "recall", "unanswered"]
 
@@ -74,7 +75,6 @@ class Transfer(Struct, frozen=True, kw_only=True):
     transferee: Leg
     user: User
     target_call: str | None = None
-    target_session: str | None = None
     new_call: str = ""
     stage: Stage = "target"
     deadline: float | None = None
@@ -171,14 +171,29 @@ class Transfers:
             self._ringing.place(replace(call, callee=replace(a, settings=anyhow)), now)
         elif transfer.stage == "unanswered":
             self._ringing.place_unanswered(call, now)
-        elif transfer.target_call is not None and transfer.target_session is not None:
-            replaces = None if request.ring_target else transfer.target_call
-            call = replace(call, kind="call", replaces=replaces)
-            self._ringing.place_to_session(call, transfer.target_session, now)
+        elif transfer.target_call is not None:
+            self._place_to_call(call, self._calls.all[transfer.target_call], transfer, now)
         elif isinstance(request.target, VoicemailTarget):
             self._ringing.place_to_mailbox(call, NO_VOICEMAIL, now)
         else:
             self._ringing.place(call, now)
+
+    def _place_to_call(self, call: Call, target: Call, transfer: Transfer, now: float) -> None:
+        """Place the ordered call to who is at the other end of a call of A, or where that one rings."""
+        if target.kind == "voicemail":
+            self._ringing.place_to_mailbox(replace(call, callee=target.callee), NO_VOICEMAIL, now)
+        elif target.state == "ringing":
+            # C's devices ring for B in the place of A.
+            self.all[transfer.request.call_id] = replace(transfer, target_call=None, deadline=None)
+            self._calls.end(target.id, REPLACED, now)
+            self._ringing.place(call, now)
+        else:
+            c = next(leg for leg in target.legs if leg.session != transfer.transferor.session)
+            if c.party.raw_id == transfer.transferee.party.raw_id:
+                self._fail(transfer, THIRD_PERSON, now)  # B has answered it at another device
+                return
+            replaces = None if transfer.request.ring_target else target.id
+            self._ringing.place_to_session(replace(call, kind="call", replaces=replaces), c.session, now)
 
     def leaves(self, call: Call, session: str) -> bool:
         """Let a transferor go while its transfer is pending; tell whether it was one."""
@@ -187,6 +202,10 @@ class Transfers:
                 transfer.request.call_id,
                 transfer.target_call,
             ):
+                if call.state == "ringing":
+                    # What rings at C ends with A; C is called anew by B.
+                    self.all[transfer.request.call_id] = replace(transfer, target_call=None)
+                    return False
                 self._calls.leave(call, session, HUNG_UP, None)
                 for left in self._calls.all[call.id].legs:
                     self._deliver(left.session, CallHold(call.id, True))
@@ -228,7 +247,6 @@ class Transfers:
                 transfer,
                 transferor=replace(a, session=new) if a.session == old else a,
                 transferee=replace(b, session=new) if b.session == old else b,
-                target_session=new if transfer.target_session == old else transfer.target_session,
             )
 
     def ended(self, call: Call, reason: Reason, by: str | None, now: float) -> None:
@@ -241,7 +259,7 @@ class Transfers:
             elif call.id == transfer.request.call_id:
                 self._fail(transfer, CANCELLED if reason == HUNG_UP else reason, now)
             elif call.id == transfer.target_call:
-                self._fail(transfer, TARGET_CALL_GONE, now)
+                self._fail(transfer, TARGET_CALL_GONE if call.answerer else reason, now)
 
     def tick(self, now: float) -> None:
         """Fail what was offered to a transferee that did not act."""
@@ -263,12 +281,11 @@ class Transfers:
             return TRANSFER_CONFLICT
         parties = (a.party.raw_id, b.party.raw_id)
         target_call: Call | None = None
-        target_session: str | None = None
         match message.target:
             case ParticipantTarget(identifier):
                 user = self._directory.find(identifier)
                 if user is not None and user.raw_id in parties:
-                    return bad_argument("The target of a transfer must be a third person.")
+                    return THIRD_PERSON
             case VoicemailTarget(identifier):
                 user = self._directory.find(identifier)
                 if user is not None and user.raw_id == b.party.raw_id:
@@ -279,18 +296,22 @@ class Transfers:
                 if call_id == call.id:
                     return bad_argument("The call to transfer to must be another call.")
                 target_call = self._calls.all.get(call_id)
-                c = target_call.other(session) if target_call and target_call.leg(session) else None
-                if target_call is None or c is None:
-                    return TARGET_CALL_GONE if target_call is None else _unless_answered(target_call, session)
-                if target_call.state != "up":
-                    return WRONG_STATE
+                if target_call is None or target_call.leg(session) is None:
+                    return TARGET_CALL_GONE
                 if self._grouped(call_id):
                     return GROUP_CALL
                 if self.concerned(call_id):
                     return TRANSFER_CONFLICT
-                if c.party.raw_id in parties:
-                    return bad_argument("The target of a transfer must be a third person.")
-                user, target_session = self._directory.users.get(c.party.raw_id), c.session
+                c = target_call.other(session)
+                if target_call.kind == "voicemail":
+                    user = target_call.callee
+                elif target_call.state == "ringing" or c is not None:
+                    raw_id = c.party.raw_id if c is not None else target_call.dialled
+                    user = self._directory.users.get(raw_id)
+                else:
+                    return TARGET_CALL_GONE
+                if user is not None and user.raw_id in parties:
+                    return THIRD_PERSON
             case _:
                 assert_never(message.target)
         if user is None:
@@ -302,20 +323,18 @@ class Transfers:
             transferee=b,
             user=user,
             target_call=target_call.id if target_call else None,
-            target_session=target_session,
         )
 
     def _originate(self, transfer: Transfer, now: float) -> None:
         transfer = replace(transfer, new_call=self._new_id(), deadline=now + OFFER_SECONDS)
         self.all[transfer.request.call_id] = transfer
         kinds: dict[Stage, OutcomeKind] = {"recall": "participant", "unanswered": "forwarded"}
-        of_target: OutcomeKind = (
-            "call"
-            if transfer.target_call
-            else "voicemail"
-            if isinstance(transfer.request.target, VoicemailTarget)
-            else "participant"
-        )
+        target = self._calls.all.get(transfer.target_call or "")
+        of_target: OutcomeKind = "participant"
+        if isinstance(transfer.request.target, VoicemailTarget) or (target and target.kind == "voicemail"):
+            of_target = "voicemail"
+        elif target is not None and target.state != "ringing":
+            of_target = "call"
         recall = transfer.stage == "recall"
         self._deliver(
             transfer.transferee.session,
@@ -347,9 +366,7 @@ class Transfers:
             self._calls.end(old.id, reason, now)
             return
         following: Stage = "recall" if transfer.stage == "target" else "unanswered"
-        self._originate(
-            replace(transfer, stage=following, target_call=None, target_session=None, new_call=""), now
-        )
+        self._originate(replace(transfer, stage=following, target_call=None, new_call=""), now)
 
     def _drop_target(self, transfer: Transfer, reason: Reason, now: float) -> None:
         target = self._calls.all.get(transfer.target_call or "")
@@ -363,7 +380,7 @@ class Transfers:
 
     def concerned(self, call_id: str) -> bool:
         """Tell whether a call is being handed over, or is what one is handed over to."""
-        return call_id in self.all or any(t.target_call == call_id for t in self.all.values())
+        return call_id in self.all or any(call_id in (t.target_call, t.new_call) for t in self.all.values())
 
     def _by_new_call(self, call_id: str) -> Transfer | None:
         return next((t for t in self.all.values() if t.new_call == call_id), None)
@@ -388,7 +405,3 @@ class Transfers:
 def _asks_again(pending: Transfer, session: str, message: TransferRequest) -> bool:
     same = pending.transferor.session == session and pending.request.target == message.target
     return same and pending.stage == "target"
-
-
-def _unless_answered(call: Call, session: str) -> Reason:
-    return WRONG_STATE if call.caller.session == session and call.state == "ringing" else TARGET_CALL_GONE

@@ -14,10 +14,14 @@ import { awaiting, isLive, isOfferer, session, talking } from "./session.js";
 /** @type {Map<Reason, CallEnd["cause"]>} */
 const CAUSES = new Map([[NO_MEDIA, "no_media"], [MEDIA_LOST, "media_lost"], [TIMED_OUT, "failed"]]);
 
+const REMEMBERED = 64;
+
 /** All calls that were dialled or answered here and are not over, by id. */
 export class Calls {
   /** @type {Map<string, Session>} */
   all = new Map();
+  /** @type {string[]} */
+  past = [];
   /** @type {Output[]} */
   out = [];
 
@@ -41,11 +45,12 @@ export class Calls {
   }
 
   /**
-   * Take on a call, muted as it says.
+   * Take on a call, muted and held as it says.
    * @param {SessionFields} given
    */
   add(given) {
     const call = this.put(given);
+    if (call.localHold) this.do({ do: "setHold", callId: call.id, local: true, remote: false, offerer: false });
     if (!call.muted && !call.incomingMuted) return;
     this.do({ do: "mute", callId: call.id, outgoing: call.muted, incoming: call.incomingMuted });
   }
@@ -80,13 +85,29 @@ export class Calls {
   }
 
   /**
-   * Hold a call here, or resume it, and tell the other end.
+   * Hold a call here, or resume it, and with it what takes its place; tell the other end.
    * @param {Session} call
    * @param {boolean} on
    */
   hold(call, on) {
     this.send({ type: "call.hold", call_id: call.id, on });
     this.rehold({ ...call, localHold: on });
+    for (const next of [...this.all.values()].filter((each) => isLive(each) && each.replaces === call.id)) {
+      if (next.up) {
+        this.hold(next, on);
+      } else {
+        this.put({ ...next, localHold: on }, true);
+        this.do({ do: "setHold", callId: next.id, local: on, remote: false, offerer: false });
+      }
+    }
+  }
+
+  /**
+   * Remember that a call is over: it does not come again.
+   * @param {string} callId
+   */
+  forget(callId) {
+    this.past = [callId, ...this.past].slice(0, REMEMBERED);
   }
 
   /** Hold every call that is up. */
@@ -195,6 +216,7 @@ export class Calls {
    */
   over(call) {
     this.all.delete(call.id);
+    this.forget(call.id);
     this.tell({ news: "call", call: session({ ...call, state: "Disconnected" }) });
   }
 

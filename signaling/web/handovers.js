@@ -101,7 +101,8 @@ export class Handovers {
     const call = this.#calls.all.get(update.call_id);
     if (update.state !== "Transferring") this.asked.delete(update.transfer_id);
     if (call && update.state === "Transferred") this.#calls.put({ ...call, transferred: true, deadline: null }, true);
-    const toCall = known.request.target.kind === "call";
+    const { target } = known.request;
+    const toCall = target.kind === "call" && this.#calls.live(target.call_id);
     const pending = [...this.asked.values()].some(({ request }) => request.call_id === update.call_id);
     const talks = [...this.#calls.all.values()].some((each) => each.up && isLive(each) && !each.localHold);
     if (call && isLive(call) && update.state === "Failed" && call.localHold && !toCall && !pending && !talks) {

@@ -156,9 +156,13 @@ export class Phone {
         const call = calls.live(message.call_id);
         if (!call) return;
         const upAt = call.up ? call.upAt : now;
-        calls.put({ ...call, up: true, upAt, attaching: false, deadline: null, state: talking(call) });
+        const up = calls.put({ ...call, up: true, upAt, attaching: false, deadline: null, state: talking(call) });
         if (call.attaching) this.#repeat(call);
-        else if (call.up) calls.do({ do: "goOver", callId: call.id });
+        else if (call.up) {
+          // Its path goes over, or the other end came back anew, and may not know who holds.
+          calls.do({ do: "goOver", callId: call.id });
+          calls.send({ type: "call.hold", call_id: call.id, on: call.localHold });
+        } else if (call.localHold) calls.hold(up, true);
         return;
       }
       case "call.ended": {
@@ -274,6 +278,9 @@ export class Phone {
     // What rings already may come again, to be answered in the place of a call to the same person.
     const rings = this.ringing.has(message.call_id);
     if (this.calls.has(message.call_id) || (rings && !message.replaces)) return;
+    if (this.#calls.past.includes(message.call_id)) {
+      return this.#calls.send({ type: "call.end", call_id: message.call_id, cause: "hangup" });
+    }
     const call = ringing(message);
     const old = this.#calls.live(message.replaces);
     if (!message.replaces) {
@@ -282,8 +289,8 @@ export class Phone {
       this.#calls.tell({ news: "ring", call });
     } else if (old) {
       this.ringing.delete(call.id);
-      const { muted, incomingMuted } = old;
-      this.#pickUp(session({ ...call, replaces: old.id, muted, incomingMuted }), now);
+      const { muted, incomingMuted, localHold } = old;
+      this.#pickUp(session({ ...call, replaces: old.id, muted, incomingMuted, localHold }), now);
     } else if (!rings) {
       this.#calls.send({ type: "call.end", call_id: call.id, cause: "failed" });
     }
@@ -335,6 +342,7 @@ export class Phone {
    */
   #silence(callId, reason) {
     if (!this.ringing.delete(callId)) return;
+    this.#calls.forget(callId);
     this.#calls.do({ do: "close", callId });
     this.#calls.tell({ news: "ringOver", callId, reason });
   }

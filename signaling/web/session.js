@@ -161,7 +161,7 @@ export function ringing(message) {
 }
 
 /**
- * Return the call that the hub orders to take the place of an old one, muted as that is.
+ * Return the call that the hub orders to take the place of an old one, muted and held as that is.
  * @param {CallOriginate} order
  * @param {Session} old
  */
@@ -176,5 +176,6 @@ export function following(order, old) {
     replaces: old.id,
     muted: old.muted,
     incomingMuted: old.incomingMuted,
+    localHold: old.localHold,
   });
 }

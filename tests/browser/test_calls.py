@@ -143,6 +143,20 @@ async def test_declined_cancelled_unknown(join: Join, people: People) -> None:
     assert await alice.do(refusal) == [400, 41006]
 
 
+async def test_who_is_rung_at_a_browser_dials_back_instead(join: Join, people: People) -> None:
+    """The call that rings there is taken, and what was dialled ends: one call."""
+    alice, bob = await join("alice"), await people.join("bob")
+    out = bob.dial("alice")
+    await alice.until("rings.length > 0")
+    await alice.dial("bob")
+    await alice.until("calls.length === 2 && calls[0].state === 'Disconnected'")
+    assert await alice.do("calls[0].callEndReason.code") == 491
+    await alice.state("Connected")
+    assert await alice.do("call.id") == out.id
+    await until(out, CallState.CONNECTED)
+    await both(alice, bob)
+
+
 async def test_two_browsers(join: Join) -> None:
     alice, bob = await join("alice"), await join("bob")
     await alice.dial("bob")

@@ -8,6 +8,7 @@ from media.orders import (
     MakeOffer,
     MediaLost,
     OfferReady,
+    SetHold,
     TakeOver,
 )
 from node.exchange import (
@@ -27,6 +28,7 @@ from node.exchange import (
 from node.handovers import TRANSFER_SECONDS
 from node.session import CallState
 from signaling.messages import (
+    CallAnswered,
     CallConnected,
     CallEnded,
     CallHold,
@@ -180,11 +182,13 @@ def test_a_call_that_is_not_up_is_not_transferred(desk: Desk, state: str) -> Non
         (ParticipantTarget("cat"), True, True),
         (ParticipantTarget("cat"), False, False),
         (CallTarget("c2"), True, False),
+        (CallTarget("gone"), True, True),
     ],
 )
-def test_after_a_failure_b_is_off_hold_unless_it_was_a_consultation(
+def test_after_a_failure_b_is_off_hold_unless_the_consultation_goes_on(
     desk: Desk, target: Target, held: bool, resumes: bool
 ) -> None:
+    desk.give(Dial("c2", "cat"))
     desk.outgoing()
     if held:
         desk.give(Hold("c1", True))
@@ -240,3 +244,24 @@ def test_with_the_session_all_that_was_asked_fails(asked: Desk) -> None:
     failed = [TransferUpdate(each, "c1", "Failed", error=NETWORK) for each in ("t2", "t3")]
     assert news(asked.give(Cut())) == [TransferNews(each) for each in failed]
     assert not asked.phone.transfers and asked.give(Consent("t1", True)) == [], "nor is B asked any more"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_b_holds_stays_held_in_the_call_that_takes_over(talking: Desk, late: bool) -> None:
+    """B may be talking to somebody else meanwhile."""
+    if not late:
+        talking.give(Hold("c1", True))
+    out = talking.hub(ORIGINATE)
+    assert (SetHold("n1", True, False, False) in ordered(out)) is not late
+    if late:
+        out = talking.give(Hold("c1", True))
+        assert sent(out) == [CallHold("c1", True)]
+        assert ordered(out)[-1] == SetHold("n1", True, False, False)
+    talking.media(OfferReady("n1", "offer"))
+    talking.hub(CallAnswered("n1", "answer", Outcome("participant", CAT)))
+    out = talking.hub(CallConnected("n1"))
+    assert sent(out) == [CallHold("n1", True)]
+    assert SetHold("n1", True, False, True) in ordered(out)
+    assert talking.call("n1").state is CallState.LOCAL_HOLD
+    assert sent(talking.give(Hold("c1", False))) == [CallHold("c1", False), CallHold("n1", False)]
+    assert talking.call("n1").state is CallState.CONNECTED

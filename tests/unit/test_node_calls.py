@@ -405,3 +405,20 @@ def test_the_hub_turns_round_who_offers(desk: Desk) -> None:
     desk.hub(CallUpdate("c1", "offer", "other"))
     assert not desk.call().offerer
     assert sent(desk.media(PathLost("c1"))) == [CallRenew("c1")]
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_hold_and_resume_reach_what_takes_the_place_of_a_call(desk: Desk, up: bool) -> None:
+    desk.incoming()
+    desk.give(Hold("c1", True))
+    assert SetHold("n1", True, False, False) in ordered(desk.hub(ORIGINATE)), "from the beginning"
+    desk.media(OfferReady("n1", "offer"))
+    if up:
+        desk.hub(CallAnswered("n1", "answer", Outcome("participant", BOB)))
+        desk.hub(CallConnected("n1"))
+        desk.media(ReofferReady("n1", "offer"))
+        desk.hub(CallUpdate("n1", "answer", "answer"))
+    out = desk.give(Hold("c1", False))
+    assert sent(out) == [CallHold("c1", False), *([CallHold("n1", False)] if up else [])]
+    assert ordered(out)[-1] == SetHold("n1", False, False, up)
+    assert not desk.call("n1").local_hold

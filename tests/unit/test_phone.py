@@ -21,6 +21,7 @@ from media.orders import (
     PathReady,
     ReofferAnswered,
     ReofferReady,
+    SetHold,
     TakeOver,
 )
 from node.exchange import (
@@ -321,6 +322,38 @@ def test_c_has_no_such_call_any_more(desk: Desk, ending: bool) -> None:
         desk.give(HangUp("c1"))
     assert desk.hub(CallIncoming("n1", BOB, "offer", replaces="c1")) == [Send(CallEnd("n1", "failed"))]
     assert "n1" not in desk.phone.calls
+
+
+def test_c_who_holds_its_call_holds_what_takes_its_place(talking: Desk) -> None:
+    talking.give(Hold("c1", True))
+    out = talking.hub(CallIncoming("n1", BOB, "offer", ANN, replaces="c1"))
+    assert ordered(out)[0] == SetHold("n1", True, False, False)
+    talking.media(AnswerReady("n1", "answer"))
+    assert sent(talking.hub(CallConnected("n1"))) == [CallHold("n1", True)]
+    assert talking.call("n1").state is CallState.LOCAL_HOLD
+
+
+@pytest.mark.parametrize("how", ["hung up", "rejected", "stopped"])
+def test_what_is_over_does_not_come_again(desk: Desk, how: str) -> None:
+    """The hub may have let this device answer by dialling back, in the moment in which it was done."""
+    desk.hub(CallIncoming("c1", ANN, "offer"))
+    desk.give(Dial("c2", "ann"))
+    if how == "hung up":
+        desk.give(Accept("c1"))
+        desk.give(HangUp("c1"))
+        desk.media(Closed("c1"))
+    elif how == "rejected":
+        desk.give(Reject("c1"))
+    else:
+        desk.hub(CallEnded("c1", CANCELLED))
+    assert desk.hub(CallIncoming("c1", ANN, "offer", replaces="c2")) == [Send(CallEnd("c1"))]
+    assert list(desk.phone.calls) == ["c2"]
+
+
+def test_an_end_that_came_anew_is_told_again_what_may_be_lost(talking: Desk) -> None:
+    talking.give(Hold("c1", True))
+    assert sent(talking.hub(CallConnected("c1"))) == [CallHold("c1", True)]
+    assert talking.call("c1").state is CallState.LOCAL_HOLD
 
 
 # --- both dial each other

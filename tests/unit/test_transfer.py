@@ -46,11 +46,10 @@ from signaling.reasons import (
     TRANSFER_CONFLICT,
     UNKNOWN_CALL,
     UNKNOWN_USER,
-    WRONG_STATE,
     Reason,
 )
-from signaling.settings import Settings, ToPerson
-from signaling.transfer import AFTER_SECONDS, OFFER_SECONDS
+from signaling.settings import Settings, ToPerson, ToVoicemail
+from signaling.transfer import AFTER_SECONDS, OFFER_SECONDS, THIRD_PERSON
 from tests.unit.board import FULL, NO_RULES, Board, Told, party
 from tests.unit.group_board import GroupBoard
 
@@ -230,6 +229,113 @@ def test_to_a_call_that_rings_by_option(consulting: Board) -> None:
     assert consulting.sessions_in("c2") == {"ann", "cat"}
 
 
+# --- to a call that rings still (semi-attended)
+
+
+@pytest.fixture
+def ringing(board: Board) -> Board:
+    """Ann talks to Bob on c1, and her call c2 rings at Cat."""
+    board.place("ann", "cat", "c2")
+    return board
+
+
+def test_to_a_call_that_rings_still_c_rings_for_b_in_the_place_of_a(ringing: Board) -> None:
+    originate = ringing.ask(CallTarget("c2"))[-1][1]
+    assert isinstance(originate, CallOriginate)
+    assert (originate.kind, originate.target) == ("participant", party("cat"))
+    assert obey(ringing) == [
+        ("ann", CallEnded("c2", REPLACED)),
+        ("cat", CallEnded("c2", REPLACED)),
+        ("cat", CallIncoming("n1", party("bob"), "offer of bob", party("ann"))),
+    ]
+    ringing.pick_up("cat", "n1")
+    assert ringing.updates()[-1].outcome == Outcome("participant", party("cat"))
+    assert ringing.sessions_in("n1") == {"bob", "cat"}
+
+
+def test_to_a_call_that_is_answered_before_b_places(ringing: Board) -> None:
+    ringing.ask(CallTarget("c2"))
+    ringing.say("cat", answer("c2"))
+    [(device, incoming)] = obey(ringing)
+    assert device == "cat" and isinstance(incoming, CallIncoming) and incoming.replaces == "c2"
+    ringing.pick_up("cat", "n1")
+    assert set(ringing.hub.calls.all) == {"n1"}
+
+
+def test_to_a_call_that_is_answered_but_not_heard_yet(ringing: Board) -> None:
+    ringing.say("cat", answer("c2"))
+    originate = ringing.ask(CallTarget("c2"))[-1][1]
+    assert isinstance(originate, CallOriginate) and originate.kind == "call"
+    obey(ringing)
+    ringing.pick_up("cat", "n1")
+    assert ringing.sessions_in("n1") == {"bob", "cat"} and ringing.state("c2") == "gone"
+
+
+def test_to_a_call_that_another_device_of_b_has_answered_meanwhile(board: Board) -> None:
+    board.user("cat", Settings(forwarding=ToPerson("bob")))
+    board.join("bob", "bob-2")
+    board.place("ann", "cat", "c2")
+    board.ask(CallTarget("c2"))
+    board.pick_up("bob-2", "c2")
+    told = obey(board)
+    assert [(s, m) for s, m in told if isinstance(m, CallEnded)] == [("bob", CallEnded("n1", THIRD_PERSON))]
+    assert told[-1] == ("ann", failed(THIRD_PERSON))
+    assert board.sessions_in("c1") == {"ann", "bob"} and board.sessions_in("c2") == {"ann", "bob-2"}
+
+
+def test_to_a_call_that_is_declined_before_b_places(ringing: Board) -> None:
+    ringing.ask(CallTarget("c2"))
+    told = ringing.say("cat", CallEnd("c2"))
+    assert ("ann", failed(DECLINED)) in told and ("bob", CallEnded("n1", DECLINED)) in told
+    untouched(ringing)
+
+
+def test_a_leaves_both_while_c_rings(ringing: Board) -> None:
+    ringing.ask(CallTarget("c2"))
+    assert ringing.say("ann", CallEnd("c2")) == [("cat", CallEnded("c2", CANCELLED))]
+    ringing.say("ann", CallEnd("c1"))
+    obey(ringing)
+    ringing.pick_up("cat", "n1")
+    assert ringing.sessions_in("n1") == {"bob", "cat"}
+    assert set(ringing.hub.calls.all) == {"n1"}
+
+
+def test_to_a_call_of_a_that_a_mailbox_has_answered(board: Board) -> None:
+    board.voicemail()
+    board.user("cat", Settings(forwarding=ToVoicemail()))
+    board.place("ann", "cat", "c2")
+    board.pick_up("vm", "c2")
+    originate = board.ask(CallTarget("c2"))[-1][1]
+    assert isinstance(originate, CallOriginate)
+    assert (originate.kind, originate.target) == ("voicemail", party("cat"))
+    [incoming] = [m for _, m in obey(board) if isinstance(m, CallIncoming)]
+    assert incoming.mailbox == party("cat") and incoming.replaces is None
+    board.pick_up("vm", "n1")
+    assert board.updates()[-1].outcome == Outcome("voicemail", party("cat"))
+    assert set(board.hub.calls.all) == {"n1"}
+
+
+def test_a_call_of_another_transfer_is_no_target(consulting: Board) -> None:
+    consulting.talk("ann", "dan", "c3")
+    consulting.ask(CallTarget("c2"))
+    assert consulting.ask(CallTarget("c2"), "t2", "c3")[-1] == (
+        "ann",
+        failed(TRANSFER_CONFLICT, "t2", "c3"),
+    )
+    obey(consulting)
+    consulting.talk("bob", "dan", "c4")
+    conflict = failed(TRANSFER_CONFLICT, "t3", "c4")
+    assert consulting.ask(CallTarget("n1"), "t3", "c4", who="bob") == [("bob", conflict)]
+
+
+def test_a_call_whose_other_end_was_handed_over_is_no_target(board: Board) -> None:
+    board.talk("ann", "dan", "c2")
+    board.ask(TO_CAT, "t0", "c2")
+    board.say("dan", CallPlace("n1", "whoever", "offer of dan", "t0"))
+    board.pick_up("cat", "n1")
+    assert board.ask(CallTarget("c2")) == [("ann", failed(TARGET_CALL_GONE))]
+
+
 # --- refused at once, with nothing rung
 
 
@@ -246,20 +352,15 @@ def test_to_a_call_that_rings_by_option(consulting: Board) -> None:
         (CallTarget("nothing"), TARGET_CALL_GONE),
         (CallTarget("of-others"), TARGET_CALL_GONE),
         (CallTarget("rings-here"), TARGET_CALL_GONE),
-        (CallTarget("rings-there"), WRONG_STATE),
-        (CallTarget("not-heard-yet"), WRONG_STATE),
         (CallTarget("with-bob-too"), BAD_ARGUMENT),
+        (CallTarget("rings-bob-too"), BAD_ARGUMENT),
     ],
 )
 def test_refused_at_once(board: Board, target: Target, code: Reason) -> None:
     board.talk("cat", "dan", "of-others")
     board.place("cat", "ann", "rings-here")
-    board.place("ann", "dan", "rings-there")
-    board.user("eve")
-    board.join("eve")
-    board.place("eve", "ann", "not-heard-yet")
-    board.say("ann", answer("not-heard-yet"))
     board.talk("ann", "bob", "with-bob-too")
+    board.place("ann", "bob", "rings-bob-too")
     [(session, update)] = board.ask(target)
     assert session == "ann"
     assert isinstance(update, TransferUpdate)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from node.exchange import CallNews, News, RingNews, TransferNews
+from node.exchange import CallNews, Input, News, RingNews, TransferNews
 from node.phone import Phone
 from node.session import CallState, Session
 from signaling.messages import TransferUpdate
@@ -32,6 +32,17 @@ class Peer:
 
 
 @dataclass
+class Ends:
+    """Where the mouth and ears of a call are, as `media.ends` has it."""
+
+    held: tuple[bool, bool] = (False, False)  # here, there
+    muted: tuple[bool, bool] = (False, False)  # what is said, what is heard
+    voice: bool = True  # the user is at this call
+    takes_over: str | None = None
+    took_over: str | None = None
+
+
+@dataclass
 class Agent:
     """A phone, its modelled media, and what its application has seen."""
 
@@ -45,6 +56,10 @@ class Agent:
     peers: dict[str, Peer] = field(default_factory=dict)
     nexts: dict[str, Peer] = field(default_factory=dict)
     lingering: list[Peer] = field(default_factory=list)
+    ends: dict[str, Ends] = field(default_factory=dict)
+    due: float | None = None  # when the phone wants to be woken
+    did: list[Input] = field(default_factory=list)
+    anew: list[int] = field(default_factory=list)  # where in the news a new session began
     news: list[News] = field(default_factory=list)
     taken: list[tuple[str, str]] = field(default_factory=list)
     on_ring: Callable[[Session], None] | None = None

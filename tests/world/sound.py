@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from media import orders
-from tests.world.agent import Agent, Peer, Place
+from tests.world.agent import Agent, Ends, Peer, Place
 
 LINGER_SECONDS = 1.0
 
@@ -22,9 +22,11 @@ Later = Callable[[float, Callable[[], None]], None]
 class Sound:
     """All paths of all agents."""
 
-    def __init__(self, agents: Mapping[str, Agent], rng: random.Random, happen: Happen, later: Later) -> None:
+    def __init__(self, agents: Mapping[str, Agent], seed: int, happen: Happen, later: Later) -> None:
+        self.deaf: set[str] = set()  # agents to whom no packet of a new path comes
         self._agents = agents
-        self._random = rng
+        self._seed = seed
+        self._chances: dict[str, random.Random] = {}
         self._happen = happen
         self._later = later
         self._serial = itertools.count(1)
@@ -44,8 +46,7 @@ class Sound:
                 newest = agent.nexts.get(call_id) or agent.peers.get(call_id)
                 if newest and newest.remote is None:
                     newest.remote = place(sdp)
-                    delay = self._random.uniform(0.005, 0.03)
-                    self._later(delay, lambda: self._connect(agent, call_id, newest))
+                    self._later(self.soon(agent, 0.005, 0.03), lambda: self._connect(agent, call_id, newest))
             case orders.AnswerReoffer(sdp=sdp):
                 known = (agent.nexts.get(call_id), agent.peers.get(call_id))
                 peer = next((p for p in known if p and p.remote == place(sdp)), None) or self._peer()
@@ -57,6 +58,9 @@ class Sound:
                 peer = agent.nexts[call_id] = self._peer()
                 self._tell(agent, orders.ReofferReady(call_id, describe("offer", agent, call_id, peer)))
             case orders.SetHold(offerer=offerer, local=local, remote=remote):
+                self._ends(agent, call_id).held = (local, remote)
+                if call_id not in agent.peers:
+                    agent.peers[call_id] = self._peer()  # held from its beginning
                 if held := agent.nexts.get(call_id) or agent.peers.get(call_id):
                     agent.peers[call_id].held = local or remote
                     self._go_over(agent, call_id)
@@ -67,15 +71,24 @@ class Sound:
                 if following := agent.nexts.get(call_id):
                     following.may = True
                     self._go_over(agent, call_id)
+            case orders.Mute(outgoing=outgoing, incoming=incoming):
+                self._ends(agent, call_id).muted = (outgoing, incoming)
             case orders.TakeOver(old=old):
                 agent.taken.append((old, call_id))
+                ends = self._ends(agent, call_id)
+                ends.voice, ends.takes_over = False, old
+                if call_id in agent.peers and agent.peers[call_id].heard:
+                    self._take_over(agent, ends)
             case orders.Close():
                 self.close(agent, call_id)
             case _:
                 pass
 
     def close(self, agent: Agent, call_id: str) -> None:
-        """Close every path of a call."""
+        """Close every path of a call; what it took over is given back."""
+        ends = agent.ends.pop(call_id, None)
+        if ends and ends.voice and (old := agent.ends.get(ends.took_over or "")):
+            old.voice = True
         agent.nexts.pop(call_id, None)
         if peer := agent.peers.pop(call_id, None):
             self._closed(peer)
@@ -110,6 +123,40 @@ class Sound:
                 return True
         return False
 
+    def voices(self, agent: Agent) -> set[tuple[str, str]]:
+        """Return whose voices come to the ears of an agent, and in which call each; no mixer's."""
+        heard: set[tuple[str, str]] = set()
+        for call_id, peer in agent.peers.items():
+            end = self._far(peer, agent, call_id) if peer.heard and not peer.silent else None
+            if end is None or not end[0].alive:
+                continue
+            mine, theirs = self._ends(agent, call_id), self._ends(end[0], end[1])
+            listens = mine.voice and not mine.held[0] and not mine.muted[1]
+            if listens and end[2].heard and theirs.voice and not any(theirs.held) and not theirs.muted[0]:
+                heard.add((end[0].name, call_id))
+        return heard
+
+    def other(self, agent: Agent, call_id: str) -> Agent | None:
+        """Return who is at the other end of a call, once both know each other's description."""
+        end = self._far(agent.peers.get(call_id), agent, call_id)
+        return end[0] if end and end[1] == call_id else None
+
+    def soon(self, agent: Agent, least: float, most: float) -> float:
+        """Draw a delay; each agent has chances of its own, so that what one does leaves the others' alone."""
+        chance = self._chances.get(agent.name)
+        if chance is None:
+            chance = self._chances[agent.name] = random.Random(f"{self._seed} {agent.name}")
+        return chance.uniform(least, most)
+
+    def _ends(self, agent: Agent, call_id: str) -> Ends:
+        return agent.ends.setdefault(call_id, Ends())
+
+    def _take_over(self, agent: Agent, ends: Ends) -> None:
+        """Let mouth and ears go to the call that has audio now."""
+        if old := agent.ends.get(ends.takes_over or ""):
+            old.voice = False
+        ends.voice, ends.took_over, ends.takes_over = True, ends.takes_over, None
+
     def _peer(self) -> Peer:
         return Peer(next(self._serial))
 
@@ -132,7 +179,11 @@ class Sound:
         if end is None or not (agent.alive and end[0].alive):
             return
         for who, where, path in ((agent, call_id, peer), end):
+            if who.name in self.deaf:
+                continue
             path.heard = True
+            if (ends := self._ends(who, where)).takes_over is not None:
+                self._take_over(who, ends)
             if who.peers.get(where) is path:
                 self._tell(who, orders.AudioUp(where))
             elif who.nexts.get(where) is path:
@@ -165,7 +216,8 @@ class Sound:
         name, call_id, serial = peer.remote
         far = self._agents[name]
         theirs = far.peers.get(call_id)
-        if theirs and theirs.serial == serial and far.alive and not theirs.closed:
+        connected = theirs and theirs.serial == serial and theirs.remote and theirs.remote[2] == peer.serial
+        if theirs and connected and far.alive and not theirs.closed:
             theirs.closed = True
             self._go_over(far, call_id)
             if far.peers.get(call_id) is theirs:

@@ -7,7 +7,8 @@ import pytest
 from node.exchange import Accept, Dial, HangUp, RingOver
 from signaling.reasons import BUSY, HUNG_UP, NETWORK
 from signaling.settings import Group, Settings, ToGroup, ToPerson
-from tests.world.test_faults import one_reason_per_leg, restart_at
+from tests.world import always
+from tests.world.test_faults import strike
 from tests.world.test_ringing_faults import STORIES, begin, finish, settled, when_it_rings
 from tests.world.world import World
 
@@ -52,15 +53,15 @@ def ringing(world: World) -> list[str]:
 @pytest.mark.parametrize("tell", TELL)
 def test_restarted_after_every_event(tell: str, seed: int) -> None:
     """Who dialled talks, or knows why not; two who heard each other still do; the next call is as any."""
-    at = 0
+    at = 1
     while True:
         world = begin(seed)
         TELL[tell](world)
         goes_on = world.agents["bob"].connected()
-        world.after_event = restart_at(world, at)
+        struck = strike(world, at, world.restart_hub)
         world.run(120)
         world.after_event = None
-        over = world.steps < at
+        over = not struck
         assert set(goes_on) <= set(world.agents["bob"].connected()), (tell, at)
         for name, agent in world.agents.items():
             assert not agent.phone.ringing, (name, at)
@@ -69,7 +70,7 @@ def test_restarted_after_every_event(tell: str, seed: int) -> None:
                 assert len(ends) == 2, (name, call_id, at)
         ann = world.agents["ann"]
         assert ann.connected() or ann.reasons(), at
-        one_reason_per_leg(world)
+        always.at_any_time(world)
         if "c0" not in goes_on:
             settled(world)
         finish(world)

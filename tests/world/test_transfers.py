@@ -33,7 +33,6 @@ from signaling.reasons import (
     TRANSFER_CONFLICT,
     UNKNOWN_CALL,
     UNKNOWN_USER,
-    WRONG_STATE,
     Reason,
 )
 from signaling.settings import Settings, ToPerson, ToVoicemail
@@ -341,7 +340,6 @@ def test_b_stays_muted(world: World) -> None:
         (CallTarget("c1"), BAD_ARGUMENT),
         (CallTarget("c9"), TARGET_CALL_GONE),
         (CallTarget("theirs"), TARGET_CALL_GONE),
-        (CallTarget("ringing"), WRONG_STATE),
     ],
 )
 def test_refused_at_once(world: World, target: Target, error: Reason) -> None:
@@ -351,9 +349,6 @@ def test_refused_at_once(world: World, target: Target, error: Reason) -> None:
         world.join(name)
     if target == CallTarget("theirs"):
         world.call("dan", "eve", "theirs")
-    if target == CallTarget("ringing"):
-        world.do("ann", Dial("ringing", "fay"))
-        world.run(0.5)
     ask(world, target)
     world.run(1)
     refused = world.agents["ann"].transfer("t1").error

@@ -8,6 +8,7 @@ import itertools
 import random
 from collections.abc import Callable
 from functools import partial
+from math import inf
 
 from media import orders
 from node import exchange
@@ -33,20 +34,24 @@ class World:
     """Everything, deterministic by its seed."""
 
     def __init__(self, seed: int = 1) -> None:
+        self.seed = seed
         self.random = random.Random(seed)
         self.now = 0.0
         self.steps = 0
         self.agents: dict[str, Agent] = {}
         self.records: list[Record] = []
+        self.faults = 0  # kills, cuts and restarts so far
         self.after_event: Callable[[], None] | None = None
         self._ids = itertools.count(1)
         self.hub = Hub(lambda: f"n{next(self._ids)}")
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._wires: dict[tuple[str, str], float] = {}
+        self._chances: dict[tuple[str, str], random.Random] = {}
         self._logs: dict[str, list[bytes]] = {}
         self._unsent: dict[str, list[bytes]] = {}
-        self.sound = Sound(self.agents, self.random, self._happen, self._later)
+        self._hub_due: float | None = None
+        self.sound = Sound(self.agents, seed, self._happen, self.later)
 
     # --- who is there
 
@@ -85,7 +90,8 @@ class World:
         """Let the application of an agent give a command now."""
         agent = self.agents[name]
         if agent.alive:
-            self._carry_out(agent, agent.phone.handle(command, self.now))
+            agent.did.append(command)
+            self._feed(agent, command)
 
     def send(self, name: str, message: ClientMessage) -> None:
         """Let an agent send a message that its phone would not."""
@@ -99,37 +105,62 @@ class World:
         agent = self.agents[name]
         if not agent.alive:
             return
+        self.faults += 1
         self.sound.die(agent)
         agent.alive = agent.linked = False
-        self._later(noticed_after, lambda: self._hub(Lost(agent.session)))
+        agent.due = None
+        self.later(noticed_after, lambda: self._hub(Lost(agent.session)))
 
     def cut(self, name: str) -> None:
         """Cut an agent's socket; the hub notices at once, what was under way is kept for a resume."""
         agent = self.agents[name]
         if agent.linked:
+            self.faults += 1
             agent.linked = False
-            # A socket that is back before its loss is noticed has taken the place of the old one.
-            self._later(0.001, lambda: None if agent.linked else self._hub(Lost(agent.session)))
-            self.do(name, exchange.Linked(False))
+            self.later(0.001, partial(self._lose, agent, agent.session))
+            self._feed(agent, exchange.Linked(False))
 
     def resume(self, name: str) -> None:
-        """Let a cut agent resume its session; the hub's log gives it what it missed."""
+        """Let a cut agent resume its session; the hub's log gives it what it missed.
+
+        Where its grace ran out it begins a new one.
+        """
         agent = self.agents[name]
-        if not agent.alive:
+        if not agent.alive or agent.linked:
+            return
+        if agent.session not in self.hub.presence.sessions:
+            self.begin_anew(name)
             return
         agent.linked = True
-        if agent.session not in self.hub.presence.sessions:
-            self.do(name, exchange.Cut())
-            return
-        self.do(name, exchange.Linked(True))
+        self._feed(agent, exchange.Linked(True))
         self._hub(Back(agent.session))
         for frame in self._unsent.pop(agent.session, []):
             self._to_hub(agent, frame)
         for frame in self._logs.pop(agent.session, []):
             self._wire("hub", name, partial(self._deliver, agent, frame, agent.session))
 
+    def begin_anew(self, name: str) -> None:
+        """Let an agent come back in a new session: the one before cannot be resumed."""
+        agent = self.agents[name]
+        if not agent.alive:
+            return
+        self.cut(name)
+        self._hub(Lost(agent.session))
+        self._logs.pop(agent.session, None)
+        self._unsent.pop(agent.session, None)
+        agent.session = f"s{next(self._ids)}-{agent.name}"
+        self._greet(agent)
+
+    def give_up(self, name: str) -> None:
+        """Let an agent that was away for too long give up: no call of it can go on."""
+        agent = self.agents[name]
+        if agent.alive:
+            self._feed(agent, exchange.Cut())
+            agent.alive = False
+
     def restart_hub(self) -> None:
         """Start the hub anew: it knows the users and nothing else; agents come back one by one."""
+        self.faults += 1
         users = list(self.hub.directory.users.values())
         self.hub = Hub(lambda: f"n{next(self._ids)}")
         for user in users:
@@ -139,16 +170,17 @@ class World:
         for agent in self._alive():
             agent.linked = False
             agent.session = f"s{next(self._ids)}-{agent.name}"
-            self._carry_out(agent, agent.phone.handle(exchange.Linked(False), self.now))
-            self._later(self.random.uniform(0.5, 6.0), partial(self._greet, agent))
+            self._feed(agent, exchange.Linked(False))
+            self.later(self.random.uniform(0.5, 6.0), partial(self._greet, agent))
 
     def _greet(self, agent: Agent) -> None:
         if agent.alive:
+            agent.anew.append(len(agent.news))
             agent.linked = True
             self._unsent.pop(agent.session, None)
             self._hub(Joined(agent.session, f"8:acs:{agent.user}", "", agent.rights))
-            self._carry_out(agent, agent.phone.handle(exchange.Anew(), self.now))
-            self._carry_out(agent, agent.phone.handle(exchange.Linked(True), self.now))
+            self._feed(agent, exchange.Anew())
+            self._feed(agent, exchange.Linked(True))
 
     def lose_path(self, call_id: str, *names: str) -> None:
         """Let these hear no more of a call, until its path is made anew."""
@@ -161,17 +193,21 @@ class World:
         agent.alive = False
         for call_id in list(agent.peers):
             self.sound.close(agent, call_id)
-        self._later(0.001, lambda: self._hub(Left(agent.session)))
+        self.later(0.001, lambda: self._hub(Left(agent.session)))
+
+    def later(self, delay: float, act: Callable[[], None]) -> None:
+        """Do something after so many seconds."""
+        heapq.heappush(self._heap, (self.now + delay, next(self._order), act))
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
         end = self.now + seconds
         while True:
-            due = [
-                d for d in (self.hub.deadline, *(a.phone.deadline for a in self._alive())) if d is not None
-            ]
-            timer = min(due, default=float("inf"))
-            event = self._heap[0][0] if self._heap else float("inf")
+            timer = inf if self._hub_due is None else self._hub_due
+            for agent in self.agents.values():
+                if agent.due is not None and agent.due < timer and agent.alive:
+                    timer = agent.due
+            event = self._heap[0][0] if self._heap else inf
             at = min(timer, event)
             if at > end:
                 self.now = end
@@ -184,6 +220,17 @@ class World:
             self.steps += 1
             if self.after_event:
                 self.after_event()
+
+    def rest(self) -> None:
+        """Let time pass until nothing has a deadline any more, and nothing is on its way."""
+        calm = 0
+        for _ in range(1000):
+            self.run(1)
+            waits = self._hub_due is not None or any(agent.due is not None for agent in self._alive())
+            calm = 0 if waits else calm + 1
+            if calm > 1:
+                return
+        raise AssertionError("something has no end")
 
     # --- calls as people make them
 
@@ -213,6 +260,10 @@ class World:
                 return call_id
         return None
 
+    def hears(self, name: str) -> set[str]:
+        """Return whose voices come to the ears of an agent."""
+        return {other for other, _ in self.sound.voices(self.agents[name])}
+
     def quiet(self) -> None:
         """Assert that nothing is left anywhere."""
         assert self.hub.calls.all == {}
@@ -234,38 +285,47 @@ class World:
     def _alive(self) -> list[Agent]:
         return [a for a in self.agents.values() if a.alive]
 
-    def _later(self, delay: float, act: Callable[[], None]) -> None:
-        heapq.heappush(self._heap, (self.now + delay, next(self._order), act))
-
     def _wire(self, source: str, target: str, act: Callable[[], None]) -> None:
         key = (source, target)
-        at = max(self._wires.get(key, 0.0), self.now + self.random.uniform(0.001, 0.02))
+        chance = self._chances.get(key)
+        if chance is None:
+            chance = self._chances[key] = random.Random(f"{self.seed} {source} {target}")
+        at = max(self._wires.get(key, 0.0), self.now + chance.uniform(0.001, 0.02))
         self._wires[key] = at
         heapq.heappush(self._heap, (at, next(self._order), act))
 
     def _tick(self) -> None:
-        if self.hub.deadline is not None and self.hub.deadline <= self.now:
+        if self._hub_due is not None and self._hub_due <= self.now:
             self._hub(Tick())
         for agent in self._alive():
-            if agent.phone.deadline is not None and agent.phone.deadline <= self.now:
-                self._carry_out(agent, agent.phone.handle(exchange.Tick(), self.now))
+            if agent.due is not None and agent.due <= self.now:
+                self._feed(agent, exchange.Tick())
+
+    def _feed(self, agent: Agent, what: exchange.Input) -> None:
+        outputs = agent.phone.handle(what, self.now)
+        agent.due = agent.phone.deadline
+        self._carry_out(agent, outputs)
 
     def _hub(self, what: hubs.Input) -> None:
-        for output in self.hub.handle(what, self.now):
+        outputs = self.hub.handle(what, self.now)
+        self._hub_due = self.hub.deadline
+        for output in outputs:
             match output:
                 case Deliver(session, message):
-                    agent = next(a for a in self.agents.values() if a.session == session)
+                    agent = next((a for a in self.agents.values() if a.session == session), None)
                     frame = encode(message)
-                    if agent.linked:
+                    if agent is not None and agent.linked:
                         self._wire("hub", agent.name, partial(self._deliver, agent, frame, session))
                     else:
                         self._logs.setdefault(session, []).append(frame)
                 case Drop(session):
-                    agent = next(a for a in self.agents.values() if a.session == session)
-                    if agent.alive:
-                        self._carry_out(agent, agent.phone.handle(exchange.Cut(), self.now))
+                    self._logs.pop(session, None)
                 case Record():
                     self.records.append(output)
+
+    def _lose(self, agent: Agent, session: str) -> None:
+        if agent.session == session and not agent.linked:
+            self._hub(Lost(session))
 
     def _to_hub(self, agent: Agent, frame: bytes) -> None:
         what = Received(agent.session, decode_client(frame))
@@ -273,8 +333,7 @@ class World:
 
     def _deliver(self, agent: Agent, frame: bytes, session: str) -> None:
         if agent.alive and agent.session == session:
-            what = exchange.FromHub(decode_hub(frame))
-            self._carry_out(agent, agent.phone.handle(what, self.now))
+            self._feed(agent, exchange.FromHub(decode_hub(frame)))
 
     def _ring(self, agent: Agent, call: Session) -> None:
         if agent.on_ring:
@@ -294,14 +353,13 @@ class World:
                 case RingNews(call):
                     agent.news.append(output)
                     if agent.on_ring:
-                        self._later(0.0, partial(self._ring, agent, call))
+                        self.later(0.0, partial(self._ring, agent, call))
                 case _:
                     agent.news.append(output)
 
     def _happen(self, agent: Agent, happening: orders.Happening, delay: float | None) -> None:
         def act() -> None:
             if agent.alive:
-                outputs = agent.phone.handle(exchange.FromMedia(happening), self.now)
-                self._carry_out(agent, outputs)
+                self._feed(agent, exchange.FromMedia(happening))
 
-        self._later(self.random.uniform(0.001, 0.01) if delay is None else delay, act)
+        self.later(self.sound.soon(agent, 0.001, 0.01) if delay is None else delay, act)
