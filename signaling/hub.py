@@ -281,10 +281,12 @@ class Hub:
                 assert_never(message)
 
     def _place(self, session: str, message: CallPlace, now: float) -> None:
-        if self.groups.place(session, message, now) or self._known(session, message.call_id):
+        if self.groups.place(session, message, now):
             return
         if self.transfers.expects(session, message):
             self.transfers.place(session, message, now)
+            return
+        if self._known(session, message.call_id):
             return
         refused = self._may_place(session, message)
         if isinstance(refused, Reason):
@@ -308,7 +310,7 @@ class Hub:
     def _known(self, session: str, call_id: str) -> bool:
         """Tell whether there is a call of this id; refuse it where it is not this session's own again."""
         existing = self.calls.all.get(call_id)
-        if existing is None and not self.names.taken(call_id):
+        if existing is None and not (self.names.taken(call_id) or self.transfers.ordered(call_id)):
             return False
         if existing is None or existing.caller.session != session:
             refusal = bad_argument("This call id is taken; mint a random one.")

@@ -141,6 +141,10 @@ class Transfers:
         """Tell whether a call is the one that a transferee was ordered to place."""
         return self._placing(message.call_id, session) is not None
 
+    def ordered(self, call_id: str) -> bool:
+        """Tell whether a transferee was ordered to place the call of this id."""
+        return self._by_new_call(call_id) is not None
+
     def place(self, session: str, message: CallPlace, now: float) -> None:
         """Place the ordered call; its target is the transfer's, whatever the message says."""
         transfer = self._placing(message.call_id, session)

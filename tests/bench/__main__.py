@@ -19,6 +19,7 @@ from tests.bench import (
     call_bench,
     cpu_bench,
     drift_bench,
+    endurance_bench,
     fuzz_bench,
     latency_bench,
     quality_bench,
@@ -56,6 +57,7 @@ def main(context: click.Context) -> None:
         for command in (setup, latency, quality, drift, cpu, call, recorder, browser):
             context.invoke(command)
         context.invoke(fuzz, packets=100_000)
+        context.invoke(endurance)
         console.print(f"figures in {RESULT}, pictures beside it")
 
 
@@ -126,6 +128,14 @@ def browser(rounds: int) -> None:
 def fuzz(packets: int, seed: int) -> None:
     """Hostile packets into a live call."""
     run("fuzz", fuzz_bench.rows(packets, seed))
+
+
+@main.command()
+@click.option("--transfers", default=200, show_default=True, help="with sound, in a row")
+@click.option("--calls", default=3600, show_default=True, help="signaling alone, in a row")
+def endurance(transfers: int, calls: int) -> None:
+    """Whether memory, tasks, threads and files grow."""
+    run("endurance", endurance_bench.rows(transfers, calls))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ from signaling.reasons import (
     UNKNOWN_CALL,
     UNKNOWN_USER,
     Reason,
+    bad_argument,
 )
 from signaling.settings import Settings, ToPerson, ToVoicemail
 from signaling.transfer import AFTER_SECONDS, OFFER_SECONDS, THIRD_PERSON
@@ -336,6 +337,15 @@ def test_a_call_whose_other_end_was_handed_over_is_no_target(board: Board) -> No
     assert board.ask(CallTarget("c2")) == [("ann", failed(TARGET_CALL_GONE))]
 
 
+def test_nobody_else_places_the_call_that_b_was_ordered_to_place(board: Board) -> None:
+    board.ask(TO_CAT)
+    [(stranger, refused)] = board.say("dan", CallPlace("n1", "cat", "offer of dan"))
+    assert stranger == "dan" and isinstance(refused, CallEnded) and refused.reason.code == 400
+    obey(board)
+    board.pick_up("cat", "n1")
+    assert board.sessions_in("n1") == {"bob", "cat"}
+
+
 # --- refused at once, with nothing rung
 
 
@@ -493,7 +503,7 @@ def test_only_the_transferee_places_or_refuses_and_only_the_transferor_cancels(b
     assert board.say("bob", TransferCancel("t1")) == []
     assert board.say("ann", TransferCancel("t9")) == []
     assert board.say("dan", CallPlace("n1", "cat", "offer of dan", "t1")) == [
-        ("dan", CallEnded("n1", UNKNOWN_CALL))
+        ("dan", CallEnded("n1", bad_argument("This call id is taken; mint a random one.")))
     ]
     assert [u.state for u in board.updates()] == ["Transferring"]
     assert "cat" in [s for s, _ in obey(board)]

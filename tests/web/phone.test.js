@@ -53,12 +53,13 @@ test("a call that rings is accepted, rejected, sent on or gone", () => {
   assert.deepEqual(desk.media("answerReady", "c1", { sdp: "a" }).sent, [
     { type: "call.answer", call_id: "c1", sdp: "a" },
   ]);
-  for (const [is, cause] of [["reject", "declined"], ["pass", "failed"]]) {
-    ring("c2");
-    const { sent, news } = desk.give({ is, callId: "c2" });
-    assert.deepEqual(sent, [{ type: "call.end", call_id: "c2", cause }]);
+  for (const [is, cause, callId] of [["reject", "declined", "r1"], ["pass", "failed", "r2"]]) {
+    ring(callId);
+    const { sent, news } = desk.give({ is, callId });
+    assert.deepEqual(sent, [{ type: "call.end", call_id: callId, cause }]);
     assert.deepEqual(news.map((each) => each.news), ["ringOver"]);
-    assert.deepEqual(desk.give({ is, callId: "c2" }).out, []);
+    assert.deepEqual(desk.give({ is, callId }).out, []);
+    assert.deepEqual(ring(callId).sent, [{ type: "call.end", call_id: callId, cause: "hangup" }], "it does not come again");
   }
   ring("c3");
   const reason = { code: 487, sub_code: 0 };

@@ -128,7 +128,9 @@ class Run:
         if agent.alive:
             told(f"{world.now:8.3f}  {move.who} {self._act(agent, move)}, {move.pause} s")
         for name, since in list(self.away.items()):
-            if world.now - since > AWAY_SECONDS:
+            if world.agents[name].linked:
+                del self.away[name]  # it has come back by itself, to a hub that began anew
+            elif world.now - since > AWAY_SECONDS:
                 del self.away[name]
                 world.give_up(name)
         world.run(move.pause)

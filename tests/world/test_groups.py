@@ -227,10 +227,10 @@ def story(seed: int) -> World:
     world.call("ann", "bob", "c1")
     world.do("ann", AddParticipant("c1", "p1", "cat"))
     world.agents["cat"].on_ring = lambda call: world.do("cat", Accept(call.id))
-    world._later(2.0, lambda: world.do("bob", AddParticipant("c1", "p2", "dan")))
+    world.later(2.0, lambda: world.do("bob", AddParticipant("c1", "p2", "dan")))
     world.agents["dan"].on_ring = lambda call: world.do("dan", Accept(call.id))
     for at, name in ((4.0, "dan"), (6.0, "cat")):
-        world._later(at, lambda name=name: hang_up_all(world, name))  # type: ignore[misc]
+        world.later(at, lambda name=name: hang_up_all(world, name))  # type: ignore[misc]
     return world
 
 
@@ -255,7 +255,7 @@ def test_somebody_is_lost_after_every_event(victim: str, how: str, seed: int) ->
                 w.leave(victim)
             else:
                 w.cut(victim)
-                w._later(w.random.uniform(0.0, 7.0), lambda: w.resume(victim))
+                w.later(w.random.uniform(0.0, 7.0), lambda: w.resume(victim))
 
         world.after_event = strike
         world.run(60)
