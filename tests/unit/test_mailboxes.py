@@ -12,6 +12,7 @@ from signaling.mailboxes import (
     MailboxSettings,
     Message,
     Query,
+    for_callers,
     greeting_for,
     message_of,
 )
@@ -40,6 +41,11 @@ ALL: tuple[GreetingKind, ...] = get_args(GreetingKind)
 )
 def test_greeting_for(why: str | None, own: tuple[GreetingKind, ...], heard: str | None) -> None:
     assert greeting_for(why, own) == heard
+
+
+def test_the_service_does_not_learn_where_the_owner_is_told() -> None:
+    settings = MailboxSettings("record", "de", "bob", 7, "https://example.org/hook")
+    assert for_callers(settings) == MailboxSettings("record", "de", "bob", 7)
 
 
 def test_a_message_shows_all_of_its_envelope() -> None:

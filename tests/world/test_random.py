@@ -6,7 +6,7 @@ from tests.world.guided import FAULTS, TRANSFERS, Mix, Tally, runs
 
 pytestmark = pytest.mark.world
 
-RUNS = 1000
+RUNS = 800
 
 
 @pytest.mark.parametrize("mix", [TRANSFERS, FAULTS], ids=["no faults", "faults"])

@@ -6,7 +6,7 @@ from tests.world.guided import ROUTES, Tally, runs
 
 pytestmark = pytest.mark.world
 
-RUNS = 1000
+RUNS = 600
 
 
 def test_random_guided_runs(seed: int) -> None:
