@@ -7,7 +7,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from signaling.hub import Hub
-from signaling.identity import VOICEMAIL
+from signaling.identity import MIXER, VOICEMAIL
 from signaling.rest import Gate, reply
 from signaling.settings import User
 
@@ -36,10 +36,10 @@ class DirectoryApi:
         return [web.get("/v1/directory", self.list)]
 
     async def list(self, request: web.Request) -> web.Response:
-        """Return everybody but the one who asks and the voicemail service, by name."""
+        """Return everybody but the one who asks and the services, by name."""
         me = self._gate.user(request).user.raw_id
         users = self._hub.directory.users.values()
-        others = [user for user in users if user.raw_id != me and user.name != VOICEMAIL]
+        others = [user for user in users if user.raw_id != me and user.name not in (VOICEMAIL, MIXER)]
         busy = set(self._busy())
         entries = [
             Entry(user.raw_id, user.name, self._shown(user), user.aliases, self._presence(user, busy))

@@ -1,5 +1,6 @@
 """A real hub, people with Python nodes, and people at real browsers."""
 
+import asyncio
 import shutil
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,11 +13,13 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from media.audio import SAMPLE_RATE
+from node import CommunicationTokenCredential
+from node.mixer import MixerService
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.browser.person import HERE, BrowserPerson
 from tests.browser.softphone import Softphone
-from tests.e2e.people import SENTENCES, People
+from tests.e2e.people import PATIENCE, SENTENCES, People
 
 Join = Callable[..., Awaitable[BrowserPerson]]
 Open = Callable[[str], Awaitable[Softphone]]
@@ -55,6 +58,19 @@ async def people(hub: HubServer) -> AsyncIterator[People]:
         people = People(hub, http)
         yield people
         await people.close()
+
+
+@pytest.fixture
+async def mixer(people: People) -> AsyncIterator[None]:
+    """Run the service that mixes group calls."""
+    _, token = await people.client.token("mixer", mixer=True)
+    ready = asyncio.Event()
+    task = asyncio.create_task(MixerService(CommunicationTokenCredential(token)).serve(ready.set))
+    async with asyncio.timeout(PATIENCE):
+        await ready.wait()
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Group calls with browsers: everybody hears the others, whoever comes, goes or is removed."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -9,8 +8,7 @@ from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES
 from media.source import ToneSource
-from node import CallState, CommunicationTokenCredential
-from node.mixer import MixerService
+from node import CallState
 from tests.browser.conftest import Join
 from tests.browser.person import Listener, listen
 from tests.e2e.media_pair import tone_dbfs
@@ -40,18 +38,6 @@ async def hears_just(person: Listener | Person, *names: str) -> None:
                 QUIET < level <= LOUD for level in levels.values()
             ):
                 return
-
-
-@pytest.fixture
-async def mixer(people: People) -> AsyncIterator[None]:
-    _, token = await people.client.token("mixer", mixer=True)
-    ready = asyncio.Event()
-    task = asyncio.create_task(MixerService(CommunicationTokenCredential(token)).serve(ready.set))
-    async with asyncio.timeout(PATIENCE):
-        await ready.wait()
-    yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_page_asks_a_third_in_and_removes_them(join: Join, people: People, mixer: None) -> None:

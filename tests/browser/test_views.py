@@ -118,6 +118,30 @@ async def test_calls(softphone: Open, people: People, axe: Path) -> None:
     await alice.press("Dismiss")
 
 
+async def test_groups(softphone: Open, people: People, axe: Path, mixer: None) -> None:
+    await invite_colleagues(people)
+    bob, carol = await people.join("bob"), await people.join("carol")
+    alice = await softphone("alice")
+    look = Looks(alice.page, axe)
+    await alice.press("Join a group")
+    await look.at("group-join")
+    await alice.press("Close")
+    await alice.press("Call Bob")
+    await bob.pick_up()
+    await alice.talks("Bob")
+    await alice.press("Add")
+    await look.at("group-add")
+    await alice.press("Add Carol", alice.page.get_by_role("dialog"))
+    await carol.pick_up()
+    await alice.told("Carol joined.")
+    await alice.press("Dismiss")
+    await alice.press("Add")
+    await alice.press("Add Dana Fuller", alice.page.get_by_role("dialog"))
+    await alice.told("Dana Fuller did not come.")
+    await alice.press("Dismiss")
+    await look.at("group")
+
+
 async def test_mailbox_history_settings(softphone: Open, people: People, axe: Path, tmp_path: Path) -> None:
     await invite_colleagues(people)
     bob = await people.join("bob")

@@ -34,6 +34,7 @@ async def test_the_directory_tells_who_can_be_called(client: Client, hub: HubSer
     _, alice = await client.token("alice", display_name="Alice")
     _, bob = await client.token("bob", display_name="Bob")
     await client.token("voicemail", voicemail=True)
+    await client.token("mixer", mixer=True)
 
     async def people(token: str) -> list[tuple[str, str]]:
         answer = await client.call("GET", "/v1/directory", token)

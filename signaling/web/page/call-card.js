@@ -2,11 +2,14 @@
 
 /** @import { Call } from "../call.js" */
 /** @import { Softphone } from "./softphone.js" */
+/** @import { Volume } from "../streams.js" */
 
 import { DiagnosticQuality } from "../diagnostics.js";
 import { Features } from "../callnode.js";
-import { avatar, button, duration, h, levelMeter, rename } from "./dom.js";
+import { avatar, button, duration, h, levelMeter, newId, rename } from "./dom.js";
+import { openAdd } from "./group-dialogs.js";
 import { isKey, keypad } from "./keypad.js";
+import { isHere, Participants } from "./participants.js";
 import { quality } from "./quality.js";
 import { complain } from "./said.js";
 import { openTransfer } from "./transfer-dialog.js";
@@ -46,8 +49,13 @@ export class CallCard {
   #mute;
   #hold;
   #keys;
+  #add;
   #transfer;
+  #participants;
+  #noTransfer = h("p", { class: "hint", id: newId(), hidden: true }, "A group call is not transferred: add the person, then leave.");
   #measured = false;
+  /** @type {Volume | null} */
+  #heard = null;
 
   /** @param {Softphone} phone @param {Call} call */
   constructor(phone, call) {
@@ -57,24 +65,32 @@ export class CallCard {
     this.#hold = button("Hold", () => this.#toggleHold(), { icon: "pause" });
     this.#keys = button("Keypad", () => this.#toggleKeypad(), { icon: "keypad" });
     this.#keys.setAttribute("aria-expanded", "false");
+    this.#participants = new Participants(phone, call, () => this.update());
+    this.#add = button("Add", () => openAdd(phone, call, this.#participants), { icon: "add" });
     this.#transfer = button("Transfer", () => openTransfer(phone, call, this.element), { icon: "transfer" });
     const end = button("Hang up", () => this.#try(call.hangUp()), { icon: "hang-up", class: "danger" });
     this.element = h("article", { class: "card call", tabIndex: -1 },
       h("header", {}, this.#picture, h("div", { class: "who" }, this.#name, this.#state), this.#clock),
       this.#warning,
       h("div", { class: "levels" }, h("div", {}, "You", this.#mine), h("div", {}, "They", this.#theirs)),
-      h("div", { class: "tiles" }, this.#mute, this.#hold, this.#keys, this.#transfer, end),
+      this.#participants.element,
+      h("div", { class: "tiles" }, this.#mute, this.#hold, this.#keys, this.#add, this.#transfer, end), this.#noTransfer,
       this.#keypad, quality(call));
     this.element.addEventListener("keydown", (event) => this.#typed(event));
     for (const event of ["stateChanged", "isMutedChanged", "remoteParticipantsUpdated"]) call.on(event, () => this.update());
+    call.on("remoteAudioStreamsUpdated", () => this.#hear());
     this.#watch();
     this.#timer = setInterval(() => this.#tick(), 1000);
     this.update();
   }
 
-  /** The name of the other end. */
+  /** The name of the other end, or how many are in the group. */
   get name() {
-    return this.#call.remoteParticipants[0]?.displayName || "Unknown";
+    const { remoteParticipants, info } = this.#call;
+    const here = remoteParticipants.filter(isHere);
+    if (here.length > 1) return `Group of ${here.length + 1}`;
+    const [other] = here.length ? here : remoteParticipants;
+    return other?.displayName || (info.groupId ? "Group call" : "Unknown");
   }
 
   /** Show what is. */
@@ -97,7 +113,14 @@ export class CallCard {
     const held = call.isHeld.local;
     rename(this.#hold, held ? "Resume" : "Hold", held ? "play" : "pause");
     this.#hold.dataset.on = String(held);
-    for (const control of [this.#hold, this.#transfer]) control.disabled = !talking;
+    const group = call.info.groupId !== undefined;
+    this.#hold.disabled = !talking;
+    this.#add.disabled = call.state !== "Connected" || call.outcome?.kind === "voicemail";
+    this.#transfer.disabled = !talking || group;
+    this.#noTransfer.hidden = !group || !talking;
+    if (group) this.#transfer.setAttribute("aria-describedby", this.#noTransfer.id);
+    else this.#transfer.removeAttribute("aria-describedby");
+    this.#participants.update();
     this.#keys.disabled = call.state !== "Connected";
     if (this.#keys.disabled) this.#showKeypad(false);
     this.#tick();
@@ -148,8 +171,15 @@ export class CallCard {
     this.#measured = true;
     const own = await this.#call.localAudioStreams[0]?.getVolume().catch(() => null);
     own?.on("levelChanged", ({ level }) => this.#mine.show(this.#call.isMuted ? 0 : level));
+    await this.#hear();
+  }
+
+  /** What is heard comes another way when a call of two becomes a group, or is one no more. */
+  async #hear() {
     const other = await this.#call.remoteAudioStreams[0]?.getVolume().catch(() => null);
-    other?.on("levelChanged", ({ level }) => this.#theirs.show(level));
+    if (!other || other === this.#heard) return;
+    this.#heard = other;
+    other.on("levelChanged", ({ level }) => other === this.#heard && this.#theirs.show(level));
   }
 
   async #toggleHold() {

@@ -74,5 +74,7 @@ function row(phone, call) {
   return h("li", { class: missed ? "missed" : "" }, avatar(name),
     h("div", { class: "who" }, h("div", { class: "line" }, h("span", { class: "name" }, name), when(call.placed_at)),
       h("span", { class: "about" }, icon(missed ? "missed" : outgoing ? "out" : "in"), h("span", {}, how))),
-    button("Call", () => phone.dial(other.raw_id), { icon: "phone", class: "act", label: `Call ${name}` }));
+    outgoing && call.kind === "group"
+      ? button("Join", () => phone.join(other.raw_id), { icon: "people", class: "act", label: `Join ${name}` })
+      : button("Call", () => phone.dial(other.raw_id), { icon: "phone", class: "act", label: `Call ${name}` }));
 }

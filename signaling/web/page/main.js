@@ -1,6 +1,7 @@
 /** Where the page starts: signed in already, or not yet. */
 
 import { h } from "./dom.js";
+import { groupOf } from "./group-dialogs.js";
 import { complain, say } from "./said.js";
 import { showPhone } from "./shell.js";
 import { brand, signInView } from "./sign-in.js";
@@ -14,7 +15,8 @@ const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 function showSignIn(told = "") {
   const view = signInView(told, (phone, token, stay) => {
     (stay ? localStorage : sessionStorage).setItem(TOKEN, token);
-    history.replaceState(null, "", location.pathname);
+    const groupId = groupOf(location.hash);
+    history.replaceState(null, "", groupId ? `#join=${encodeURIComponent(groupId)}` : location.pathname);
     show(phone);
     // Asked for here, where a click stands behind it, so that the first call need not wait.
     void phone.devices.askDevicePermission({ audio: true }).then(({ audio }) => {

@@ -6,6 +6,7 @@
 import { CallCard } from "./call-card.js";
 import { avatar, button, h } from "./dom.js";
 import { picker } from "./directory.js";
+import { groupOf, openJoin } from "./group-dialogs.js";
 import { historyView } from "./history.js";
 import { showRinging } from "./ring.js";
 import { complain, say } from "./said.js";
@@ -45,6 +46,10 @@ export function showPhone(app, phone, leave) {
     main.replaceChildren(view.make(phone, part));
     title = view.title;
     retitle();
+    const groupId = groupOf(hash);
+    if (!groupId) return;
+    history.replaceState(null, "", location.pathname);
+    openJoin(phone, groupId);
   };
   const tabs = VIEWS.map((view) => {
     const tab = button(view.title, () => {
@@ -145,5 +150,7 @@ function phoneView(phone) {
       void phone.dial(whom);
     },
   });
-  return h("section", { "aria-labelledby": "phone-heading" }, h("h1", { id: "phone-heading" }, "Phone"), people);
+  const join = button("Join a group", () => openJoin(phone), { icon: "people", class: "quiet" });
+  return h("section", { "aria-labelledby": "phone-heading" },
+    h("div", { class: "heading" }, h("h1", { id: "phone-heading" }, "Phone"), join), people);
 }

@@ -116,6 +116,19 @@ export class Softphone extends Emitter {
   }
 
   /**
+   * Join a group; others are put on hold.
+   * @param {string} groupId
+   */
+  async join(groupId) {
+    try {
+      await this.holdOthers();
+      this.agent.join({ groupId });
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  /**
    * Answer; others are put on hold.
    * @param {IncomingCall} incoming
    */
