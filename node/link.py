@@ -5,6 +5,7 @@ the hub repeats is dropped, so that nothing is lost and nothing comes twice.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
@@ -40,8 +41,10 @@ log = logging.getLogger("callnode.link")
 
 PING_SECONDS = 10.0
 REPLY_SECONDS = 5.0
+DOUBT_SECONDS = 1.0
 GIVE_UP_SECONDS = 30.0
 STEADY_SECONDS = 3.0
+MOST_WAIT_SECONDS = 2.0  # calls wait for a new path until the hub is there again
 TOO_MANY_SECONDS = 2.0
 RESTART_SECONDS = 1.0
 UNACKNOWLEDGED = 512
@@ -104,6 +107,7 @@ class Link:
         self._outbox: asyncio.Queue[bytes] | None = None
         self._task: asyncio.Task[None] | None = None
         self._answered = asyncio.Event()
+        self._doubted = asyncio.Event()
         self._resumable = False
         self._bad_messages = 0
         self._used = ""
@@ -127,6 +131,10 @@ class Link:
             # What the hub has not acknowledged for so long it will never be able to follow up.
             self._sent.clear()
             self._resumable = False
+
+    def doubt(self) -> None:
+        """Find out now whether the connection is alive: something else says that the network may be gone."""
+        self._doubted.set()
 
     async def close(self) -> None:
         """Say goodbye and let the connection go."""
@@ -257,6 +265,7 @@ class Link:
     def _start(self, welcome: Welcome) -> None:
         again, self._welcome, self._resumable = self._welcome is not None, welcome, True
         self._outbox = asyncio.Queue()
+        self._doubted.clear()
         if welcome.resumed:
             self._acknowledged(welcome.last_seq)
             for _, frame in self._sent:
@@ -322,9 +331,12 @@ class Link:
         while True:
             self._answered.clear()
             outbox.put_nowait(encode(Ping(ack=self._heard)))
-            async with asyncio.timeout(REPLY_SECONDS):
+            async with asyncio.timeout(DOUBT_SECONDS if self._doubted.is_set() else REPLY_SECONDS):
                 await self._answered.wait()
-            await asyncio.sleep(PING_SECONDS)
+            self._doubted.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._doubted.wait()
 
     def _acknowledged(self, seq: int) -> None:
         while self._sent and self._sent[0][0] <= seq:
@@ -348,7 +360,7 @@ async def _receive(socket: aiohttp.ClientWebSocketResponse) -> HubMessage:
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    wait = tenacity.wait_random_exponential(multiplier=0.3, max=5)(state)
+    wait = tenacity.wait_random_exponential(multiplier=0.3, max=MOST_WAIT_SECONDS)(state)
     error = state.outcome.exception() if state.outcome else None
     return wait + (_least_wait(error) if isinstance(error, _LostError) else 0.0)
 

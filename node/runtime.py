@@ -14,7 +14,7 @@ import tenacity
 
 from media.audio import Source
 from media.engine import Engine, IceServer, IceTransportPolicy
-from media.orders import Happening
+from media.orders import Happening, PathLost
 from node.credential import EARLY_SECONDS, CommunicationTokenCredential, TokenCredential, token_of
 from node.events import Tasks
 from node.exchange import Anew, Cut, Do, FromHub, FromMedia, HangUp, Input, Linked, News, Output, Send, Tick
@@ -162,6 +162,8 @@ class Runtime:
         self.engine.set_ice_servers((*self._ice_servers, *told))
 
     def _happened(self, happening: Happening) -> None:
+        if isinstance(happening, PathLost):
+            self._link.doubt()
         self.give(FromMedia(happening))
 
     def _arm(self) -> None:

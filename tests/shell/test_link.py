@@ -15,6 +15,8 @@ from signaling.messages import (
     Hello,
     HubMessage,
     MailboxChanged,
+    Ping,
+    Pong,
     SessionEnd,
     Welcome,
     decode_client,
@@ -204,6 +206,30 @@ async def test_a_steady_connection_is_resumed(play: Play, monkeypatch: pytest.Mo
     await script.until_connected(3)
     assert [hello.resume is not None for hello in script.hellos] == [False, True, True]
     assert owner.aways == 2 and not owner.end.done()
+
+
+async def test_a_connection_in_doubt_is_tried_at_once(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "PING_SECONDS", 3600.0)
+    monkeypatch.setattr(link, "DOUBT_SECONDS", 0.2)
+    monkeypatch.setattr(link, "STEADY_SECONDS", 0.0)
+    pings: asyncio.Queue[Ping] = asyncio.Queue()
+
+    async def deaf_after_two(socket: web.WebSocketResponse, hello: Hello) -> None:
+        await welcome(socket, hello)
+        async for frame in socket:
+            ping = decode_client(frame.data)
+            assert isinstance(ping, Ping)
+            pings.put_nowait(ping)
+            if pings.qsize() <= 2:
+                await socket.send_str(encode(Pong()).decode())
+
+    owner = Owner()
+    script, opened, _ = await play(owner, deaf_after_two, stay)
+    async with asyncio.timeout(PATIENCE):
+        while len(script.hellos) < 2:
+            opened.doubt()
+            await asyncio.sleep(0.01)
+    assert script.hellos[1].resume is not None and (owner.aways, pings.qsize()) == (1, 3)
 
 
 async def test_what_is_refused_again_and_again_is_dropped(play: Play) -> None:
