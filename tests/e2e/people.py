@@ -102,14 +102,17 @@ class People:
         name: str,
         client_options: CallClientOptions | None = None,
         credential: CommunicationTokenCredential | None = None,
+        *,
+        voice: str = "",
         **options: bool,
     ) -> Person:
+        """Return somebody new, with the voice of that name or of another."""
         if credential is None:
             credential = CommunicationTokenCredential((await self.client.token(name))[1])
         client = CallClient(client_options)
         self._clients.append(client)
         agent = await client.create_call_agent(credential, display_name=name.title(), **options)
-        person = Person(name, agent, SENTENCES.get(name, SENTENCES["alice"]))
+        person = Person(name, agent, SENTENCES[voice or name])
         agent.on("incoming_call", lambda event: person.rings.put_nowait(event.incoming_call))
         return person
 
