@@ -1,7 +1,7 @@
-"""The whole path, hub included: answer to sound, and silence at B's ear in a transfer, beside bare aiortc.
+"""The whole path, hub included: answer to sound, silence in a transfer and in a group, beside bare aiortc.
 
 Everybody says a tone without end, so that silence is what the change-over costs and no pause of speech.
-Bare aiortc has no transfer: what stands beside ours is letting one peer connection go and opening the next.
+Bare aiortc has neither: what stands beside ours is letting one peer connection go and opening the next.
 """
 
 import asyncio
@@ -17,15 +17,23 @@ import numpy as np
 
 from media.audio import FRAME_SAMPLES
 from media.measure import level_dbfs, longest_silence, timeline
-from media.sink import NumpySink
-from media.source import ToneSource
-from node import CallState, Features, TransferState
+from media.sink import NullSink, NumpySink
+from media.source import SilenceSource, ToneSource
+from node import (
+    AcceptCallOptions,
+    AudioOptions,
+    CallState,
+    CommunicationTokenCredential,
+    Features,
+    TransferState,
+)
+from node.mixer import MixerService
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.bench import plots
 from tests.bench.parties import Stock
 from tests.bench.report import FOLDER, Row, row, steps
-from tests.e2e.people import PATIENCE, People, Person, connect, until
+from tests.e2e.people import PATIENCE, People, Person, connect, eventually, until
 
 ROUNDS = 7
 SETTLING = 0.5  # seconds of sound before and after
@@ -64,6 +72,41 @@ async def silence_in_transfer(alice: Person, bob: Person, carol: Person) -> floa
     silence = silence_ms(bob.ear, start)
     await at_carol.hang_up()
     return silence
+
+
+async def silence_in_group(alice: Person, bob: Person, carol: Person) -> float:
+    """Return the longest silence in ms at the ears of two to whom a third comes, says nothing, and goes."""
+    call, _ = await connect(alice, bob)
+    await asyncio.sleep(SETTLING)
+    start = time.monotonic() - BEFORE
+    call.add_participant("carol")
+    async with asyncio.timeout(PATIENCE):
+        incoming = await carol.rings.get()
+    at_carol = await incoming.accept(AcceptCallOptions(AudioOptions(SilenceSource(), NullSink())))
+    await until(at_carol, CallState.CONNECTED)
+    await eventually(lambda: call.info.group_id is not None)
+    await asyncio.sleep(SETTLING)
+    await at_carol.hang_up()
+    await eventually(lambda: call.info.group_id is None)
+    await asyncio.sleep(SETTLING)
+    silence = max(silence_ms(person.ear, start) for person in (alice, bob))
+    await call.hang_up()
+    return silence
+
+
+@asynccontextmanager
+async def mixer(people: People) -> AsyncIterator[None]:
+    """Run a mixer for the group calls of a hub."""
+    _, token = await people.client.token("mixer", mixer=True)
+    ready = asyncio.Event()
+    service = asyncio.create_task(MixerService(CommunicationTokenCredential(token)).serve(ready.set))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await ready.wait()
+        yield
+    finally:
+        service.cancel()
+        await asyncio.wait([service])
 
 
 @asynccontextmanager
@@ -113,6 +156,7 @@ async def rows() -> list[Row]:
     """Measure everything, callnode and bare aiortc by turns."""
     setup: list[tuple[float, float]] = []
     silence: list[tuple[float, float]] = []
+    grouped: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory(prefix="callnode-bench-") as folder:
         async with HubServer(load_config(Path(folder), environ={})) as hub, aiohttp.ClientSession() as http:
             people = People(hub, http)
@@ -120,15 +164,18 @@ async def rows() -> list[Row]:
             for person, hertz in ((alice, 440.0), (bob, 700.0), (carol, 1000.0)):
                 tone = ToneSource(hertz)
                 person.voice = np.concatenate([tone.read() for _ in range(50)])  # whole waves: it loops
-            with steps("call", ROUNDS) as step:
-                for number in range(ROUNDS):
-                    step(f"round {number + 1}")
-                    setup.append((await answer_to_sound(alice, bob), await bare_setup()))
-                    silence.append((await silence_in_transfer(alice, bob, carol), await bare_silence()))
+            async with mixer(people):
+                with steps("call", ROUNDS) as step:
+                    for number in range(ROUNDS):
+                        step(f"round {number + 1}")
+                        setup.append((await answer_to_sound(alice, bob), await bare_setup()))
+                        silence.append((await silence_in_transfer(alice, bob, carol), await bare_silence()))
+                        grouped.append((await silence_in_group(alice, bob, carol), silence[-1][1]))
             await people.close()
     made = [
         _row("call: answer to first sound at the far end, through the hub", setup),
         _row("transfer: longest silence at B's ear", silence),
+        _row("group: longest silence at two ears while a third comes and goes", grouped),
     ]
     FOLDER.mkdir(exist_ok=True)
     plots.bars(FOLDER / "call.png", "The whole path, hub included", made)
