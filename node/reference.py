@@ -32,6 +32,7 @@ GROUPS = {
         "IncomingCall", "Call", "CallState", "CallEndReason", "RemoteParticipant", "CallerInfo",
         "StartCallOptions", "AcceptCallOptions", "AudioOptions", "CustomContext",
     ],
+    "Group calls": ["GroupCallLocator", "JoinCallOptions", "AddParticipantOptions", "CallInfo"],
     "Transfer": ["TransferCallFeature", "Transfer", "TransferState", "TransferRequested"],
     "Other features of a call": [
         "Features", "MediaStatsFeature", "MediaStatsCollector", "MediaStatsReportSample",

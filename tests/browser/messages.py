@@ -14,7 +14,11 @@ PEAKS = 100
 
 
 async def left(people: People, whom: str, caller: str, folder: Path, **more: object) -> str:
-    """File what a caller said, in the mailbox of somebody; `more` of the envelope. Return its id."""
+    """File what a caller said, in the mailbox of somebody, and return its id; `more` is of the envelope.
+
+    A `transcript` is what an engine has understood.
+    """
+    transcript = more.pop("transcript", None)
     owner, _ = await people.client.token(whom)
     raw_id, _ = await people.client.token(caller)
     _, service = await people.client.token("voicemail", voicemail=True)
@@ -30,4 +34,7 @@ async def left(people: People, whom: str, caller: str, folder: Path, **more: obj
     sound = (folder / message_id).read_bytes()
     answer = await put(people.client, service, owner, message_id, envelope=envelope | more, sound=sound)
     assert answer.status == 201, answer.body
+    if transcript:
+        path = f"/v1/mailboxes/{owner}/messages/{message_id}/transcript"
+        assert (await people.client.call("PUT", path, service, json={"text": transcript})).status == 204
     return message_id

@@ -216,6 +216,9 @@ async def test_microphone_speaker_and_bell(softphone: Open, people: People) -> N
     )
     await alice.press("Stop and listen 0:04")
     await hears(alice, "alice")
+    await expect(
+        page.get_by_role("button", name="Play", exact=True)
+    ).to_be_visible()  # it has come to its end
     call = bob.dial("alice")
     await expect(page.get_by_role("button", name="Answer")).to_be_visible()
     bell = await page.evaluate("document.querySelectorAll('select')[2].value.replace('speaker:', '')")
