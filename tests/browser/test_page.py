@@ -68,6 +68,8 @@ async def test_by_the_keyboard_alone(softphone: Open, people: People) -> None:
     assert await focused(alice) == "Skip to content"
     await keys.press("Enter")
     await keys.press("Tab")
+    assert await focused(alice) == "Join a group"
+    await keys.press("Tab")
     await keys.type("bob")
     await keys.press("Enter")
     await bob.pick_up()
