@@ -1,16 +1,13 @@
 """The audit trail on SQLAlchemy Core: rows that are added, read and outlived, never changed."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from signaling.database import Database
 from signaling.mailbox_sql import tables
 from signaling.mailbox_store import Audited
-
-T = TypeVar("T")
 
 _audit = sa.Table(
     "audit",
@@ -26,11 +23,8 @@ _audit = sa.Table(
 )
 
 
-class SqlAudit:
+class SqlAudit(Database):
     """The part of a store on SQL that is about the audit trail."""
-
-    async def _transact(self, work: Callable[[Connection], T]) -> T:
-        raise NotImplementedError
 
     async def add_audit(self, entry: Audited) -> None:
         """Append an entry; its number is the store's."""

@@ -4,9 +4,9 @@ A row of `messages` outlives its message: the id tells that it was filed. Beside
 sees, a row can be `reserved` (a recording has begun) or `gone`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -14,11 +14,10 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection, Row
 
 from signaling import notice_sql
+from signaling.database import Database, changed
 from signaling.mailbox_store import RESERVED_SECONDS, Box, Counts, MailboxMessage
 from signaling.mailboxes import Envelope, Folder, MailboxSettings, Query
 from signaling.notices import Notice
-
-T = TypeVar("T")
 
 RESERVED, GONE = "reserved", "gone"
 
@@ -46,11 +45,8 @@ _columns = _messages.c
 _mine = _columns.folder.in_(("new", "saved", "deleted"))
 
 
-class SqlMailboxes:
+class SqlMailboxes(Database):
     """The part of a store on SQL that is about mailboxes."""
-
-    async def _transact(self, work: Callable[[Connection], T]) -> T:
-        raise NotImplementedError
 
     async def reserve(self, owner: str, message_id: str, now: datetime, quota: int) -> bool:
         """Keep a place for a message that is being recorded; return False if the mailbox is full."""
@@ -94,7 +90,7 @@ class SqlMailboxes:
             found = db.execute(_one(owner, message.id)).first()
             if found is None:
                 db.execute(sa.insert(_messages).values(owner=owner, id=message.id, **row))
-            elif not _changed(db, _update(owner, message.id, _columns.folder == RESERVED).values(row)):
+            elif not changed(db, _update(owner, message.id, _columns.folder == RESERVED).values(row)):
                 return False
             notice_sql.insert(db, notices)
             return True
@@ -159,7 +155,7 @@ class SqlMailboxes:
             row |= {"folder": folder, "was": _columns.folder}
 
         def work(db: Connection) -> Folder | None:
-            if not _changed(db, _update(owner, message_id, allowed).values(row)):
+            if not changed(db, _update(owner, message_id, allowed).values(row)):
                 return None
             moved: Folder = db.execute(_one(owner, message_id)).one().folder
             return moved
@@ -169,7 +165,7 @@ class SqlMailboxes:
     async def purge_message(self, owner: str, message_id: str) -> bool:
         """Forget a message; return False if there is none. Only its id is kept."""
         gone = _update(owner, message_id, _mine).values(folder=GONE, envelope="")
-        return await self._transact(lambda db: _changed(db, gone))
+        return await self._transact(lambda db: changed(db, gone))
 
     async def expired(self, now: datetime, deleted_days: float) -> list[tuple[str, str]]:
         """Return owners and ids of messages past the owner's retention, or deleted for so many days."""
@@ -205,7 +201,7 @@ class SqlMailboxes:
         row = {"settings": _json(box.settings), "pin": box.pin}
 
         def work(db: Connection) -> None:
-            if not _changed(db, sa.update(_boxes).where(_boxes.c.owner == owner).values(row)):
+            if not changed(db, sa.update(_boxes).where(_boxes.c.owner == owner).values(row)):
                 db.execute(sa.insert(_boxes).values(owner=owner, **row))
 
         await self._transact(work)
@@ -241,10 +237,6 @@ def _one(owner: str, message_id: str) -> sa.Select[Any]:
 
 def _update(owner: str, message_id: str, where: sa.ColumnElement[bool]) -> sa.Update:
     return sa.update(_messages).where(_columns.owner == owner, _columns.id == message_id, where)
-
-
-def _changed(db: Connection, statement: sa.Update) -> bool:
-    return bool(db.execute(statement).rowcount)
 
 
 def _message(row: Row[Any]) -> MailboxMessage:

@@ -1,16 +1,15 @@
 """What is still to be told, and the failures that lock a PIN, on SQLAlchemy Core."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Connection, Row
 
+from signaling.database import Database
 from signaling.notices import Notice
-
-T = TypeVar("T")
 
 tables = sa.MetaData()
 _notices = sa.Table(
@@ -35,11 +34,8 @@ _failures = sa.Table(
 _columns = _notices.c
 
 
-class SqlNotices:
+class SqlNotices(Database):
     """The part of a store on SQL that is about notices and failures."""
-
-    async def _transact(self, work: Callable[[Connection], T]) -> T:
-        raise NotImplementedError
 
     async def take_notices(self, now: datetime, limit: int, until: datetime) -> list[Notice]:
         """Return notices that are due, the oldest first, for a try each; they are due again at `until`."""

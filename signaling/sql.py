@@ -1,35 +1,24 @@
-"""The store on SQLAlchemy Core: SQLite by default, the URL decides.
+"""The store on SQLAlchemy Core: SQLite by default, the URL decides."""
 
-The engine is synchronous and used by one worker thread: on SQLite that is a third of the cost of the
-asynchronous layer, and what is asked first is done first.
-"""
-
-import asyncio
-import threading
 import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, Row
 
 from signaling import mailbox_sql
 from signaling.audit_sql import SqlAudit
 from signaling.call import LegEnd
+from signaling.database import changed
 from signaling.mailbox_sql import SqlMailboxes
 from signaling.notice_sql import SqlNotices
 from signaling.reasons import Reason
 from signaling.settings import Settings, User
 from signaling.store import Account, HistoryEntry, HistoryQuery
 from signaling.survey_sql import SqlSurveys, delete_surveys
-
-T = TypeVar("T")
 
 _tables = sa.MetaData()
 _resource = sa.Table("resource", _tables, sa.Column("id", sa.String, primary_key=True))
@@ -69,33 +58,10 @@ _legs = sa.Table(
     sa.Column("raw_id", sa.String),
     sa.Column("reason", sa.Text),
 )
-# Alembic hands its context around in module globals, one migration at a time.
-_migrating = threading.Lock()
 
 
 class SqlStore(SqlMailboxes, SqlAudit, SqlNotices, SqlSurveys):
     """Keep everything in a database that SQLAlchemy knows."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: Engine
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="callnode-store")
-
-    @classmethod
-    async def open(cls, url: str) -> "SqlStore":
-        """Return the store at a database URL, its schema brought up to date."""
-        store = cls(url)
-        try:
-            await store._run(store._connect)
-        except BaseException:
-            store._thread.shutdown()
-            raise
-        return store
-
-    async def close(self) -> None:
-        """Close the database and end the worker thread."""
-        await self._run(self._engine.dispose)
-        self._thread.shutdown()
 
     async def resource(self) -> str:
         """Return the GUID of this resource, made once."""
@@ -143,7 +109,7 @@ class SqlStore(SqlMailboxes, SqlAudit, SqlNotices, SqlSurveys):
         }
 
         def work(db: Connection) -> None:
-            if not _changed(db, sa.update(_accounts).where(_accounts.c.raw_id == user.raw_id).values(row)):
+            if not changed(db, sa.update(_accounts).where(_accounts.c.raw_id == user.raw_id).values(row)):
                 db.execute(sa.insert(_accounts).values(raw_id=user.raw_id, **row))
             db.execute(sa.delete(_aliases).where(_aliases.c.owner == user.raw_id))
             if user.aliases:
@@ -193,36 +159,6 @@ class SqlStore(SqlMailboxes, SqlAudit, SqlNotices, SqlSurveys):
             return [_entry(row, tuple(legs.get(row.id, ()))) for row in rows]
 
         return await self._transact(work)
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    async def _transact(self, work: Callable[[Connection], T]) -> T:
-        def transaction() -> T:
-            with self._engine.begin() as db:
-                return work(db)
-
-        return await self._run(transaction)
-
-    def _connect(self) -> None:
-        self._engine = sa.create_engine(self._url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with _migrating, self._engine.begin() as db:
-            config.attributes["connection"] = db
-            command.upgrade(config, "head")
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA busy_timeout=5000")
-
-
-def _changed(db: Connection, statement: sa.Update) -> bool:
-    return bool(db.execute(statement).rowcount)
 
 
 def _history_row(entry: HistoryEntry) -> dict[str, object]:

@@ -1,17 +1,14 @@
 """Surveys on SQLAlchemy Core, and who had a part in a call."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from signaling.database import Database
 from signaling.parts import Party
 from signaling.surveys import CallSurvey, SurveyEntry, SurveyQuery
-
-T = TypeVar("T")
 
 tables = sa.MetaData()
 _surveys = sa.Table(
@@ -28,11 +25,8 @@ _history = sa.Table("history", _others, sa.Column("id", sa.Integer), sa.Column("
 _legs = sa.Table("history_legs", _others, sa.Column("history", sa.Integer), sa.Column("raw_id", sa.String))
 
 
-class SqlSurveys:
+class SqlSurveys(Database):
     """The part of a store on SQL that is about surveys."""
-
-    async def _transact(self, work: Callable[[Connection], T]) -> T:
-        raise NotImplementedError
 
     async def had_part(self, raw_id: str, call_id: str) -> bool:
         """Tell whether the history has a call with a user in it."""
