@@ -1,7 +1,6 @@
 """`callnode doctor`: what is wrong here, and what to do."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,7 +16,7 @@ from media.engine import IceServer
 from node import doctor as checks
 from node.commands.doctor_devices import Show, devices
 from node.commands.event import plain
-from node.commands.options import json_option
+from node.commands.options import json_option, token_file_option, token_text
 from node.commands.process import ERROR, NETWORK, OK, TOKEN, run
 from node.credential import AccessToken, read_token
 from node.doctor import Check, Finding
@@ -30,11 +29,7 @@ _CODES |= {"network": NETWORK, "stun": NETWORK, "turn": NETWORK}
 
 
 @click.command(short_help="Say what is wrong here, and what to do.")
-@click.option(
-    "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File that holds your token. [default: the token in CALLNODE_TOKEN]",
-)
+@token_file_option
 @click.option(
     "--hub",
     "url",
@@ -50,8 +45,8 @@ def doctor(token_file: Path | None, url: str | None, sound: bool, as_json: bool)
     It signs in for a moment. Exit codes: 0 nothing is wrong, 1 microphone or speaker are, 5 hub or network,
     6 the token.
     """
-    text = token_file.read_text() if token_file else os.environ.get("CALLNODE_TOKEN", "")
-    run(lambda stop: _doctor(stop, text.strip(), url, sound, as_json))
+    text = token_text(token_file)
+    run(lambda stop: _doctor(stop, text, url, sound, as_json))
 
 
 async def _doctor(stop: asyncio.Event, text: str, url: str | None, sound: bool, as_json: bool) -> int:

@@ -59,14 +59,22 @@ class Access:
         return trusted(self.token)
 
 
+token_file_option = click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File that holds your token. [default: the token in CALLNODE_TOKEN]",
+)
+
+
+def token_text(token_file: Path | None) -> str:
+    """Return what the option or the environment gives as a token, empty if neither does."""
+    return (token_file.read_text() if token_file else os.environ.get("CALLNODE_TOKEN", "")).strip()
+
+
 def user_options(command: Command) -> Command:
     """Add --token-file and --hub to a command, which gets them as `access`."""
 
-    @click.option(
-        "--token-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="File that holds your token. [default: the token in CALLNODE_TOKEN]",
-    )
+    @token_file_option
     @click.option(
         "--hub",
         envvar="CALLNODE_HUB",
@@ -91,8 +99,8 @@ def hub_access_key(data: Path) -> str:
 
 
 def _access(token_file: Path | None, hub: str | None) -> Access:
-    text = token_file.read_text() if token_file else os.environ.get("CALLNODE_TOKEN", "")
-    if not text.strip():
+    text = token_text(token_file)
+    if not text:
         where = f"{token_file} is empty" if token_file else "There is no token"
         message = (
             f"{where}: get one with `callnode token NAME`, then set CALLNODE_TOKEN or give --token-file."
