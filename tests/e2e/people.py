@@ -112,7 +112,7 @@ class People:
         client = CallClient(client_options)
         self._clients.append(client)
         agent = await client.create_call_agent(credential, display_name=name.title(), **options)
-        person = Person(name, agent, SENTENCES[voice or name])
+        person = Person(name, agent, SENTENCES.get(voice or name, SENTENCES["alice"]))
         agent.on("incoming_call", lambda event: person.rings.put_nowait(event.incoming_call))
         return person
 
