@@ -9,11 +9,13 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from signaling.call import as_party
 from signaling.identifiers import (
     CommunicationUserIdentifier,
     UnknownIdentifier,
     identifier_from_raw_id,
 )
+from signaling.parts import Party
 from signaling.routing import Directory
 from signaling.rules import objection
 from signaling.settings import Settings, User, printable
@@ -61,6 +63,11 @@ class Accounts:
     def get(self, raw_id: str) -> Account | None:
         """Return the account of a raw id, None if there is none."""
         return self._accounts.get(raw_id)
+
+    def party(self, raw_id: str) -> Party:
+        """Return a user as others see it; of one that was deleted there is but the raw id."""
+        account = self.get(raw_id)
+        return Party(raw_id) if account is None else as_party(account.user)
 
     def find(self, text: str) -> Account | None:
         """Return the account that a raw id, number, orgid or short name stands for."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from signaling.call import Call
-from signaling.calls import MAX_CALLS, MAX_PENDING, TOO_MANY_CALLS, Calls
+from signaling.calls import MAX_CALLS, MAX_PENDING, TOO_MANY_CALLS, TOO_MANY_PENDING, Calls
 from signaling.group import Group, pair
 from signaling.group_messages import MAX_PARTICIPANTS
 from signaling.presence import Presence
@@ -20,6 +20,8 @@ from signaling.reasons import (
 from signaling.roster import Roster
 from signaling.routing import Directory
 from signaling.settings import User
+
+FULL = bad_argument(f"A group call has at most {MAX_PARTICIPANTS} participants.")
 
 
 class Admission:
@@ -55,9 +57,9 @@ class Admission:
         if call.held and (group is None or group.direct is not None):
             return bad_argument("Take the call off hold first.")
         if len(among.members) >= MAX_PARTICIPANTS:
-            return bad_argument(f"A group call has at most {MAX_PARTICIPANTS} participants.")
+            return FULL
         if self._calls.pending(self._presence.party(session).raw_id) >= MAX_PENDING:
-            return bad_argument(f"{MAX_PENDING} calls of yours are still ringing; wait or end one first.")
+            return TOO_MANY_PENDING
         user = self._directory.find(target)
         if user is None:
             return UNKNOWN_USER
@@ -80,5 +82,5 @@ class Admission:
         if group.at(session) is not None:
             return bad_argument("This device is in the group call already.")
         if len(group.members) >= MAX_PARTICIPANTS:
-            return bad_argument(f"A group call has at most {MAX_PARTICIPANTS} participants.")
+            return FULL
         return group

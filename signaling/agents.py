@@ -62,7 +62,7 @@ from signaling.tokens import InvalidTokenError
 HELLO_SECONDS = 5.0
 MESSAGES_PER_SECOND = 50.0
 MESSAGES_AT_ONCE = 200.0
-SERVICE_FACTOR = 20.0  # so much more for a voicemail service, which has the calls of many
+SERVICE_FACTOR = 20.0  # so much more for a voicemail service or a mixer, which have the calls of many
 CONNECTIONS_PER_USER = 20
 CONNECTIONS_PER_ADDRESS = 200
 BAD_FRAMES_IN_A_ROW = 20
@@ -195,7 +195,8 @@ class Agents:
         while (frame := await connection.receive()) is not None:
             if connection.closing or session.connection is not connection:
                 return
-            buckets = self._services if "voicemail" in session.grant.rights else self._messages
+            serves = not session.grant.rights.isdisjoint(("voicemail", "mixer"))
+            buckets = self._services if serves else self._messages
             if not buckets.take(session.grant.raw_id, clock()):
                 _refuse(connection, "Too many messages; send fewer, then resume.", TOO_MANY)
                 return

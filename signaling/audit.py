@@ -1,25 +1,21 @@
 """The audit trail: who heard, changed or was refused what of a mailbox, when, and from where."""
 
 import asyncio
-import logging
 from datetime import UTC, datetime
 
-import msgspec
 from aiohttp import web
 
 from signaling.accounts import Accounts
 from signaling.limits import Buckets
 from signaling.mailbox_store import Audited
 from signaling.mailboxes import AuditAction, AuditEntry, AuditListing, AuditQuery
-from signaling.parts import Party
-from signaling.rest import Gate, bad_request, reply
+from signaling.rest import Gate, bad_request, query, reply
 from signaling.store import Store
 
 REPEAT_SECONDS = 300.0  # in which the parts that a player asks for are one hearing
 REFUSALS_PER_SECOND, REFUSALS_AT_ONCE = 1.0, 100.0  # of one address, so that guessing cannot fill the disk
 
 _MOST_RECENT = 4096
-_log = logging.getLogger("callnode.hub.audit")
 
 
 class Trail:
@@ -42,14 +38,19 @@ class Trail:
     ) -> None:
         """Write an entry; `by` is a raw id, "" for whoever has a link, or is not known."""
         address = request.remote or ""
-        if action == "heard" and self._repeated(owner, by, message, detail, address):
+        what = (owner, by, message, detail, address)
+        if action == "heard" and self._repeated(what):
             return
         if action == "refused" and not self._refusals.take(address, asyncio.get_running_loop().time()):
             return
         now = datetime.now(UTC)
-        await self._store.add_audit(Audited(owner, now, action, by, address[:64], message, detail[:256]))
+        try:
+            await self._store.add_audit(Audited(owner, now, action, by, address[:64], message, detail[:256]))
+        except BaseException:
+            self._recent.pop(what, None)
+            raise
 
-    def _repeated(self, *what: str | None) -> bool:
+    def _repeated(self, what: tuple[str | None, ...]) -> bool:
         now = asyncio.get_running_loop().time()
         if len(self._recent) > _MOST_RECENT:
             self._recent = {key: at for key, at in self._recent.items() if at > now - REPEAT_SECONDS}
@@ -74,45 +75,35 @@ class AuditApi:
     async def mine(self, request: web.Request) -> web.Response:
         """Return what was done with the caller's mailbox, newest first; the query is an AuditQuery."""
         owner = self._gate.user(request).user.raw_id
-        query = self._query(request)
-        if query.of is not None:
+        wanted = query(request, AuditQuery)
+        if wanted.of is not None:
             raise bad_request("`of` is for whoever has the access key")
-        return await self._listing(owner, query)
+        return await self._listing(owner, wanted)
 
     async def all(self, request: web.Request) -> web.Response:
         """Return what was done with all mailboxes, or `of` one user: raw id, number or short name."""
         await self._gate.admin(request)
-        query = self._query(request)
-        if query.of is None:
-            return await self._listing(None, query)
-        account = self._accounts.find(query.of)
+        wanted = query(request, AuditQuery)
+        if wanted.of is None:
+            return await self._listing(None, wanted)
+        account = self._accounts.find(wanted.of)
         # What was done with the mailbox of somebody who was deleted is found by raw id.
-        return await self._listing(account.user.raw_id if account is not None else query.of, query)
+        return await self._listing(account.user.raw_id if account is not None else wanted.of, wanted)
 
-    def _query(self, request: web.Request) -> AuditQuery:
-        try:
-            return msgspec.convert(dict(request.query), AuditQuery, strict=False)
-        except msgspec.ValidationError as error:
-            raise bad_request(f"this query does not fit: {error}") from None
-
-    async def _listing(self, owner: str | None, query: AuditQuery) -> web.Response:
-        found = await self._store.audit(owner, query.limit, query.before)
-        more = found[-1].number if len(found) == query.limit else None
+    async def _listing(self, owner: str | None, wanted: AuditQuery) -> web.Response:
+        found = await self._store.audit(owner, wanted.limit, wanted.before)
+        more = found[-1].number if len(found) == wanted.limit else None
         return reply(AuditListing(tuple(map(self._entry, found)), more))
 
     def _entry(self, found: Audited) -> AuditEntry:
-        by = self._party(found.by) if found.by else None
+        by = self._accounts.party(found.by) if found.by else None
         return AuditEntry(
             found.number,
             found.at,
             found.action,
-            self._party(found.owner),
+            self._accounts.party(found.owner),
             by,
             found.address,
             found.message,
             found.detail,
         )
-
-    def _party(self, raw_id: str) -> Party:
-        account = self._accounts.get(raw_id)
-        return Party(raw_id, account.user.display_name, account.user.name) if account else Party(raw_id)

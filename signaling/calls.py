@@ -34,6 +34,7 @@ MAX_EARLY_CANDIDATES = 30
 MAX_CALLS = 32
 MAX_PENDING = 8
 TOO_MANY_CALLS = bad_argument(f"An agent can have {MAX_CALLS} calls; end one first.")
+TOO_MANY_PENDING = bad_argument(f"{MAX_PENDING} calls of yours are still ringing; wait or end one first.")
 RELAYED_AT_ONCE = 64.0
 RELAYED_PER_SECOND = 1.0
 
@@ -139,9 +140,18 @@ class Calls:
         def moved(leg: Leg) -> Leg:
             return replace(leg, session=new) if leg.session == old else leg
 
-        answerer = moved(call.answerer) if call.answerer else None
-        heard = frozenset(new if each == old else each for each in call.heard)
-        call = self.keep(replace(call, caller=moved(call.caller), answerer=answerer, heard=heard))
+        def renamed(sessions: frozenset[str]) -> frozenset[str]:
+            return frozenset(new if each == old else each for each in sessions)
+
+        call = self.keep(
+            replace(
+                call,
+                caller=moved(call.caller),
+                answerer=moved(call.answerer) if call.answerer else None,
+                heard=renamed(call.heard),
+                held=renamed(call.held),
+            )
+        )
         for watcher in self.watchers:
             watcher.moved(call, old, new)
         for leg in call.legs:

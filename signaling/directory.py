@@ -60,7 +60,5 @@ class DirectoryApi:
 
     def _busy(self) -> Iterable[str]:
         for call in self._hub.calls.all.values():
-            for leg in call.legs:
-                yield leg.party.raw_id
-            for session in call.ringing:
-                yield self._hub.presence.party(session).raw_id
+            for session in (*(leg.session for leg in call.legs), *call.ringing):
+                yield self._hub.presence.party(session).raw_id  # a mixer's leg bears another's name

@@ -11,7 +11,7 @@ class Member(Struct, frozen=True, kw_only=True):
     """Somebody in a group call, on one device once they have answered, or who is asked into it `by` another.
 
     `call` is the one that they are in: with the mixer, or with each other while two talk directly. `deadline`
-    is when the mixer must have placed it. `filed` is false for those whose record is the group's `origin`.
+    is when the mixer must have placed it.
     """
 
     id: str

@@ -55,6 +55,7 @@ from signaling.routing import Directory, Plan
 from signaling.settings import User
 
 PLACE_SECONDS = 8.0
+HANG_UP = bad_argument("Hang up to leave a call, or to end a call of two.")
 
 
 class Groups:
@@ -131,12 +132,11 @@ class Groups:
         """Remove somebody else, or no longer ask them in."""
         group = self._roster.of(message.call_id)
         member = group.member(message.participant_id) if group and group.at(session) else None
-        refused: Reason | None = None
-        if group and member and (member.session == session or member.call == group.direct):
-            refused = bad_argument("Hang up to leave a call, or to end a call of two.")
-        if refused is not None or group is None or member is None:
-            refusal = Error(refused or NOT_PRESENT, f"participant.remove {message.participant_id}")
-            self._deliver(session, refusal)
+        about = f"participant.remove {message.participant_id}"
+        if group is None or member is None:
+            self._deliver(session, Error(NOT_PRESENT, about))
+        elif member.session == session or member.call == group.direct:
+            self._deliver(session, Error(HANG_UP, about))
         else:
             self._end(group, member, REMOVED if member.session else CANCELLED, now)
 

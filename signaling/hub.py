@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signaling.call import Call, CallRecord, Leg
-from signaling.calls import MAX_CALLS, MAX_PENDING, TOO_MANY_CALLS, Calls
+from signaling.calls import MAX_CALLS, MAX_PENDING, TOO_MANY_CALLS, TOO_MANY_PENDING, Calls
 from signaling.groups import Groups
 from signaling.messages import (
     Bye,
@@ -40,7 +40,6 @@ from signaling.messages import (
     TransferCancel,
     TransferDecline,
     TransferRequest,
-    TransferUpdate,
 )
 from signaling.names import Names
 from signaling.parts import Party, Right
@@ -156,7 +155,7 @@ class Hub:
             self.calls,
             self.ringing,
             self.directory,
-            self._voicemail_online,
+            self.presence,
             lambda call_id: self.groups.grouped(call_id),
             self._deliver,
             new_id,
@@ -264,13 +263,8 @@ class Hub:
                 if call:
                     self.calls.hold(call, session, message)
                     self.groups.held(call, now)
-            case TransferRequest(transfer_id, call_id):
-                if "transfer" in self.presence.sessions[session].rights:
-                    self.transfers.request(session, message, now)
-                else:
-                    self._deliver(
-                        session, TransferUpdate(transfer_id, call_id, "Failed", error=NOT_PERMITTED)
-                    )
+            case TransferRequest():
+                self.transfers.request(session, message, now)
             case TransferCancel(transfer_id):
                 self.transfers.cancel(session, transfer_id, now)
             case TransferDecline(_, call_id):
@@ -325,7 +319,7 @@ class Hub:
         if self.calls.legs(session) >= MAX_CALLS:
             return TOO_MANY_CALLS
         if self.calls.pending(self.presence.party(session).raw_id) >= MAX_PENDING:
-            return bad_argument(f"{MAX_PENDING} calls of yours are still ringing; wait or end one first.")
+            return TOO_MANY_PENDING
         user = self.directory.find(message.target)
         if user is None:
             return UNKNOWN_USER
@@ -390,9 +384,6 @@ class Hub:
         self.transfers.tick(now)
         self.groups.tick(now)
         self.reattachments.tick(now)
-
-    def _voicemail_online(self) -> bool:
-        return self.presence.voicemail(lambda _: 0) is not None
 
     def _deliver(self, session: str, message: HubMessage) -> None:
         if session in self.presence.sessions:

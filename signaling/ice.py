@@ -45,14 +45,14 @@ class Ice:
     def servers(self, raw_id: str, now: float | None = None) -> tuple[IceServer, ...]:
         """Return the servers for a user at a Unix time, by default now; the credentials end an hour later."""
         now = time.time() if now is None else now
-        stun = tuple(url for url in self.urls if url.startswith("stun"))
         turn = tuple(url for url in self.urls if url.startswith("turn"))
+        stun = tuple(url for url in self.urls if url not in turn)
         # The relay learns that it is always the same user, and not which one.
         user = hashlib.sha256(raw_id.encode()).hexdigest()[:16]
         name = f"{int(now) + LIFE_SECONDS}:{user}"
         password = base64.b64encode(hmac.digest(self.secret.encode(), name.encode(), "sha1")).decode()
-        known = [IceServer(stun)] if stun else []
-        return (*known, IceServer(turn, name, password)) if turn else tuple(known)
+        every = (IceServer(stun), IceServer(turn, name, password))
+        return tuple(server for server in every if server.urls)
 
 
 class Renewal:

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from signaling.accounts import AccountError, Accounts
 from signaling.discreet import Discreet
-from signaling.identity import VOICEMAIL, CreateToken, NamedToken
+from signaling.identity import MIXER, VOICEMAIL, CreateToken, NamedToken
 from signaling.limits import Buckets
 from signaling.rest import Gate, RestError, bad_request, decode, reply
 from signaling.tokens import Tokens
@@ -66,8 +66,8 @@ class Invitations:
     async def invite(self, request: web.Request) -> web.Response:
         """Find or create the user with a short name, and return a code for it."""
         wanted = decode(await self._gate.admin(request), Invite)
-        if wanted.name == VOICEMAIL or wanted.voicemail:
-            raise bad_request("a voicemail service needs a token, not an invitation: POST /v1/tokens")
+        if wanted.name in (VOICEMAIL, MIXER) or wanted.voicemail or wanted.mixer:
+            raise bad_request("a service needs a token, not an invitation: POST /v1/tokens")
         try:
             await self._accounts.named(wanted.name, wanted.display_name)
         except AccountError as error:

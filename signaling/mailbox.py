@@ -19,11 +19,12 @@ from signaling.mailbox_store import MailboxMessage
 from signaling.mailboxes import AuditAction, Folder, Forward, Link, Listing, Query
 from signaling.notices import Notice
 from signaling.parts import Party
-from signaling.rest import RestError, bad_request, decode, not_found, reply
+from signaling.rest import RestError, bad_request, decode, not_found, query, reply
 from signaling.store import Account, Store
 from signaling.tokens import InvalidTokenError
 
 _audit = logging.getLogger("callnode.hub.audit")
+_BY = web.RequestKey("by", str)  # the raw id of who asks
 
 
 class Move(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,13 +86,10 @@ class MailboxApi:
     async def list(self, request: web.Request) -> web.Response:
         """Return the caller's messages, newest first, and how many wait; the query is a Query."""
         owner = self._who(request).user.raw_id
-        try:
-            query = msgspec.convert(dict(request.query), Query, strict=False)
-        except msgspec.ValidationError as error:
-            raise bad_request(f"this query does not fit: {error}") from None
-        found = await self._store.messages(owner, query)
+        wanted = query(request, Query)
+        found = await self._store.messages(owner, wanted)
         counts = await self._store.counts(owner)
-        more = found[-1].id if len(found) == query.limit else None
+        more = found[-1].id if len(found) == wanted.limit else None
         shown = [await transcripts.seen(self._blobs, owner, each) for each in found]
         return reply(Listing(counts.new, counts.saved, tuple(shown), more))
 
@@ -217,7 +215,7 @@ class MailboxApi:
 
     async def _sound(self, request: web.Request, part: str) -> web.StreamResponse:
         message_id = request.match_info["id"]
-        if linked := "key" in request.query and "Authorization" not in request.headers:
+        if "key" in request.query and "Authorization" not in request.headers:
             owner = await self._bearer(request, part)
             if await self._store.message(owner, message_id) is None:
                 raise await self._refused(request, owner, "the message is gone")
@@ -226,8 +224,7 @@ class MailboxApi:
         if request.method != "HEAD":
             action: AuditAction = "exported" if request.query.get("for") == "export" else "heard"
             detail = "" if part == "audio" else part
-            by = None if linked else self._actor(request, owner)
-            await self._trail.add(request, action, owner, by=by or "", message=message_id, detail=detail)
+            await self._log(request, action, owner, message_id, detail)
         return await sounds.serve(request, self._blobs, owner, sound_name(message_id, part))
 
     async def _bearer(self, request: web.Request, part: str) -> str:
@@ -244,6 +241,7 @@ class MailboxApi:
     async def _mine(self, request: web.Request) -> tuple[str, MailboxMessage]:
         account: Account = self._who(request)
         owner = account.user.raw_id
+        request[_BY] = owner if self._by is None else self._by(request)  # who may be gone once it is done
         message = await self._store.message(owner, request.match_info["id"])
         if message is None:
             raise await self._refused(request, owner)
@@ -253,18 +251,15 @@ class MailboxApi:
         """Return the same answer for what is not there and what is another's, and log who asked."""
         wanted = request.match_info["id"]
         _audit.warning("refused: %s %.64r, from %s (%s)", request.method, wanted, request.remote, why or who)
-        by = self._actor(request, who) if not why else ""
-        await self._trail.add(request, "refused", who, by=by, message=wanted[:64], detail=why)
+        await self._log(request, "refused", who, wanted[:64], why)
         return not_found()
 
     async def _log(
         self, request: web.Request, action: AuditAction, owner: str, message_id: str, detail: str = ""
     ) -> None:
-        by = self._actor(request, owner)
+        """Write down what is done; whoever has a link is not known."""
+        by = request.get(_BY, "")
         await self._trail.add(request, action, owner, by=by, message=message_id, detail=detail)
-
-    def _actor(self, request: web.Request, owner: str) -> str:
-        return owner if self._by is None else self._by(request)
 
 
 def sound_name(message_id: str, part: str) -> str:

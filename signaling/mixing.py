@@ -120,17 +120,8 @@ class Mixing:
         direct = kept.call == group.direct
         old = self._calls.all[kept.call] if direct else self._calls.drop(kept.call)
         call = replace(
-            old,
-            id=fresh.call,
-            caller=Leg(passage.offerer.session, passage.offerer.party),
-            answerer=Leg(passage.answerer.session, passage.answerer.party),
-            heard=frozenset(end.session for end in passage.ends),
+            _gone_over(old, fresh.call, passage),
             held=old.held & {kept.session},
-            gone=frozenset(),
-            deadline=None,
-            sdp="",
-            path=passage.path,
-            owed=0,
             group=group.id,
             filed=old.filed and not direct,
         )
@@ -141,8 +132,7 @@ class Mixing:
 
     def _join(self, passage: Passage, now: float) -> None:
         """Let two ends go over to each other."""
-        one, two = passage.ends
-        sessions = frozenset({one.session, two.session})
+        sessions = frozenset(end.session for end in passage.ends)
         group = self._groups[passage.group]
         names = [self._names.of(end.session, end.call) for end in passage.ends]
         call_id = names[0] if names[0] == names[1] else self._new_id()
@@ -151,18 +141,9 @@ class Mixing:
         again = group.origin is not None and {leg.session for leg in group.origin.legs} == sessions
         origin = over.pop(0 if again else -1)
         call = replace(
-            origin,
-            id=call_id,
-            caller=Leg(one.session, one.party),
-            answerer=Leg(two.session, two.party),
+            _gone_over(origin, call_id, passage),
             kind="participant",
-            heard=sessions,
             held=frozenset(),
-            gone=frozenset(),
-            deadline=None,
-            sdp="",
-            path=passage.path,
-            owed=0,
             group=None,
             filed=True,
         )
@@ -195,6 +176,22 @@ class Mixing:
     def _load(self, session: str) -> int:
         ends = chain.from_iterable(passage.ends for passage in self.passages.all)
         return len(self._calls.of(session)) + sum(end.session == session for end in ends)
+
+
+def _gone_over(call: Call, call_id: str, passage: Passage) -> Call:
+    """Return a call as it is on the path of a passage."""
+    return replace(
+        call,
+        id=call_id,
+        caller=Leg(passage.offerer.session, passage.offerer.party),
+        answerer=Leg(passage.answerer.session, passage.answerer.party),
+        heard=frozenset(end.session for end in passage.ends),
+        gone=frozenset(),
+        deadline=None,
+        sdp="",
+        path=passage.path,
+        owed=0,
+    )
 
 
 def _kept(member: Member) -> End:

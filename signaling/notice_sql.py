@@ -49,6 +49,8 @@ class SqlNotices(Database):
                 .with_for_update(skip_locked=True)
             )
             found = [_notice(row) for row in db.execute(due)]
+            if not found:
+                return []
             these = _columns.id.in_([notice.id for notice in found])
             taken = {"due_at": until.timestamp(), "tries": _columns.tries + 1}
             db.execute(sa.update(_notices).where(these).values(taken))

@@ -164,11 +164,8 @@ class Passages:
 
     def _offered(self, passage: Passage, sdp: str) -> Passage:
         one, two = passage.ends
-        owed = 0
-        if not two.fresh:
-            owed = self._calls.all[two.call].owed
-            self._deliver(two.session, CallUpdate(two.call, "offer", sdp))
-        elif passage.stage == "asked":
+        owed = 0 if two.fresh else self._calls.all[two.call].owed
+        if two.fresh and passage.stage == "asked":
             self._deliver(two.session, CallIncoming(two.call, one.party, sdp, group_id=passage.group))
         else:
             self._deliver(two.session, CallUpdate(two.call, "offer", sdp))

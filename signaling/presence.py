@@ -65,6 +65,11 @@ class Presence:
         """Return who a session is."""
         return self.sessions[session].party
 
+    @property
+    def voicemail_online(self) -> bool:
+        """Tell whether there is a voicemail service."""
+        return bool(self._services["voicemail"])
+
     def voicemail(self, load: Callable[[str], int], besides: str = "") -> str | None:
         """Return the voicemail service with the least to do, None if there is none besides that one."""
         return self._least("voicemail", load, besides)

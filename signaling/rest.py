@@ -11,7 +11,7 @@ from signaling import auth
 from signaling.accounts import Accounts
 from signaling.auth import UnauthorizedError
 from signaling.history import CallSummary, History, HistoryPage, LegSummary
-from signaling.parts import Party, Right
+from signaling.parts import Right
 from signaling.settings import Settings
 from signaling.store import Account, HistoryEntry, HistoryQuery
 from signaling.tokens import InvalidTokenError
@@ -54,6 +54,14 @@ def decode(body: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"the JSON body does not fit: {error}") from None
+
+
+def query(request: web.Request, kind: type[T]) -> T:
+    """Return the value in a query; raises RestError 400 with the decoder's sentence."""
+    try:
+        return msgspec.convert(dict(request.query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise bad_request(f"this query does not fit: {error}") from None
 
 
 @web.middleware
@@ -143,22 +151,17 @@ class UserApi:
         `next`, if there may be more, is the `before` of the next page.
         """
         account = self._gate.user(request)
-        query = self._query(request)
-        entries = await self._history.of(account.user.raw_id, query)
-        more = entries[-1].number if len(entries) == query.limit else None
+        wanted = self._wanted(request)
+        entries = await self._history.of(account.user.raw_id, wanted)
+        more = entries[-1].number if len(entries) == wanted.limit else None
         calls = [self._summary(entry, account.user.raw_id) for entry in entries]
         return reply(HistoryPage(calls, more))
 
-    def _query(self, request: web.Request) -> HistoryQuery:
-        try:
-            query = msgspec.convert(dict(request.query), HistoryQuery, strict=False)
-        except msgspec.ValidationError as error:
-            raise bad_request(f"this query does not fit: {error}") from None
-        if query.party is None:
-            return query
-        party = self._accounts.find(query.party)
+    def _wanted(self, request: web.Request) -> HistoryQuery:
+        wanted = query(request, HistoryQuery)
+        party = None if wanted.party is None else self._accounts.find(wanted.party)
         # Who is not there any more is still found by raw id.
-        return msgspec.structs.replace(query, party=party.user.raw_id) if party is not None else query
+        return wanted if party is None else msgspec.structs.replace(wanted, party=party.user.raw_id)
 
     def _summary(self, entry: HistoryEntry, me: str) -> CallSummary:
         answered = entry.answered_at
@@ -166,20 +169,16 @@ class UserApi:
             entry.number,
             entry.call_id,
             "outgoing" if entry.caller == me else "incoming",
-            self._party(entry.caller),
-            self._party(entry.callee),
-            None if entry.transferor is None else self._party(entry.transferor),
+            self._accounts.party(entry.caller),
+            self._accounts.party(entry.callee),
+            None if entry.transferor is None else self._accounts.party(entry.transferor),
             entry.kind,
-            None if entry.answered_by is None else self._party(entry.answered_by),
-            [self._party(raw_id) for raw_id in entry.via],
+            None if entry.answered_by is None else self._accounts.party(entry.answered_by),
+            [self._accounts.party(raw_id) for raw_id in entry.via],
             entry.placed_at,
             answered,
             entry.ended_at,
             None if answered is None else (entry.ended_at - answered).total_seconds(),
             entry.reason,
-            [LegSummary(self._party(leg.user), leg.reason) for leg in entry.legs],
+            [LegSummary(self._accounts.party(leg.user), leg.reason) for leg in entry.legs],
         )
-
-    def _party(self, raw_id: str) -> Party:
-        account = self._accounts.get(raw_id)
-        return Party(raw_id, account.user.display_name, account.user.name) if account else Party(raw_id)

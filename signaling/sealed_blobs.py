@@ -36,8 +36,10 @@ class SealedBlobs:
         if not stored:
             return stored
         seal = await self._seal(owner, name)
-        if seal is None:
-            return stored
+        return stored if seal is None else await self._length(owner, name, seal, stored)
+
+    async def _length(self, owner: str, name: str, seal: Seal, stored: int) -> int:
+        """Return how many bytes can be opened of a sealed blob of so many."""
         chunks, rest = divmod(stored - HEAD_BYTES, _STRIDE)
         if not rest and chunks:
             chunks, rest = chunks - 1, _STRIDE
@@ -59,7 +61,7 @@ class SealedBlobs:
                 async for chunk in plain:
                     yield chunk
             return
-        size = await self.size(owner, name) or 0
+        size = await self._length(owner, name, seal, await self._inner.size(owner, name) or 0)
         stop = size if stop is None else min(stop, size)
         number = start // _CHUNK
         first = HEAD_BYTES + number * _STRIDE

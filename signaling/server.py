@@ -4,7 +4,6 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import assert_never
 
@@ -49,13 +48,6 @@ SHUTDOWN_SECONDS = 0.5
 REPAIR_SECONDS = 1.0
 
 _log = logging.getLogger("callnode.hub")
-
-
-async def serve(config: Config, *, ready: Callable[[str], None]) -> None:
-    """Run a hub until cancelled; calls `ready` with its URL once it accepts connections."""
-    async with HubServer(config) as server:
-        ready(server.url)
-        await asyncio.get_running_loop().create_future()
 
 
 class Core:
@@ -240,7 +232,7 @@ class HubServer:
         self._telling.wake()
 
     async def _health(self, _: web.Request) -> web.Response:
-        voicemail = self._core.hub.presence.voicemail(lambda _: 0) is not None
+        voicemail = self._core.hub.presence.voicemail_online
         return reply({"status": "ok", "version": version(), "voicemail": voicemail})
 
     async def _metrics(self, _: web.Request) -> web.Response:

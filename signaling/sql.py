@@ -160,6 +160,12 @@ class SqlStore(SqlMailboxes, SqlAudit, SqlNotices, SqlSurveys):
 
         return await self._transact(work)
 
+    async def had_part(self, raw_id: str, call_id: str) -> bool:
+        """Tell whether the history has a call with a user in it."""
+        here = sa.and_(_history.c.call_id == call_id, _history.c.id.in_(_numbers(raw_id)))
+        found = sa.select(_history.c.id).where(here).limit(1)
+        return await self._transact(lambda db: db.execute(found).first() is not None)
+
 
 def _history_row(entry: HistoryEntry) -> dict[str, object]:
     row = msgspec.structs.asdict(entry)

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from signaling.accounts import Accounts
 from signaling.call import Call
 from signaling.history import History
-from signaling.parts import Party
-from signaling.rest import Gate, bad_request, decode, not_found, reply
+from signaling.rest import Gate, decode, not_found, query, reply
 from signaling.store import Store
 from signaling.surveys import CallSurveyResponse, SurveyPage, SurveyQuery, SurveySubmission
 
@@ -43,13 +42,10 @@ class SurveyApi:
     async def list(self, request: web.Request) -> web.Response:
         """Return what was said, newest first; the query is a SurveyQuery."""
         await self._gate.admin(request)
-        try:
-            query = msgspec.convert(dict(request.query), SurveyQuery, strict=False)
-        except msgspec.ValidationError as error:
-            raise bad_request(f"this query does not fit: {error}") from None
-        entries = await self._store.surveys(query)
-        more = entries[-1].number if len(entries) == query.limit else None
-        named = (msgspec.structs.replace(each, user=self._party(each.user.raw_id)) for each in entries)
+        wanted = query(request, SurveyQuery)
+        entries = await self._store.surveys(wanted)
+        more = entries[-1].number if len(entries) == wanted.limit else None
+        named = (replace(each, user=self._accounts.party(each.user.raw_id)) for each in entries)
         return reply(SurveyPage(tuple(named), more))
 
     async def _had_part(self, raw_id: str, call_id: str) -> bool:
@@ -58,7 +54,3 @@ class SurveyApi:
             return True
         await self._history.flush()
         return await self._store.had_part(raw_id, call_id)
-
-    def _party(self, raw_id: str) -> Party:
-        account = self._accounts.get(raw_id)
-        return Party(raw_id, account.user.display_name, account.user.name) if account else Party(raw_id)

@@ -1,4 +1,4 @@
-"""Surveys on SQLAlchemy Core, and who had a part in a call."""
+"""Surveys on SQLAlchemy Core."""
 
 from datetime import UTC, datetime
 
@@ -20,19 +20,10 @@ _surveys = sa.Table(
     sa.Column("submitted_at", sa.Double),
     sa.Column("survey", sa.Text),
 )
-_others = sa.MetaData()
-_history = sa.Table("history", _others, sa.Column("id", sa.Integer), sa.Column("call_id", sa.String))
-_legs = sa.Table("history_legs", _others, sa.Column("history", sa.Integer), sa.Column("raw_id", sa.String))
 
 
 class SqlSurveys(Database):
     """The part of a store on SQL that is about surveys."""
-
-    async def had_part(self, raw_id: str, call_id: str) -> bool:
-        """Tell whether the history has a call with a user in it."""
-        same = sa.and_(_legs.c.history == _history.c.id, _legs.c.raw_id == raw_id)
-        found = sa.select(_legs.c.raw_id).where(same, _history.c.call_id == call_id).limit(1)
-        return await self._transact(lambda db: db.execute(found).first() is not None)
 
     async def save_survey(self, raw_id: str, call_id: str, survey: CallSurvey, now: datetime) -> int:
         """File a user's survey of a call, in the place of an earlier one; return its number."""

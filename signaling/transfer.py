@@ -12,12 +12,10 @@ before B placed it. `Transfers` only decides; calls are changed through `signali
 """
 
 from collections.abc import Callable
-from typing import Literal, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from signaling.call import Call, Leg, as_party
+from signaling.call import Call, as_party
 from signaling.calls import Calls
 from signaling.messages import (
     CallEnded,
@@ -29,55 +27,31 @@ from signaling.messages import (
     TransferUpdate,
 )
 from signaling.parts import (
-    CallTarget,
     Outcome,
     OutcomeKind,
-    ParticipantTarget,
     Progress,
     TransferStateName,
     VoicemailTarget,
 )
+from signaling.presence import Presence
 from signaling.reasons import (
     CANCELLED,
     DECLINED,
-    GROUP_CALL,
     HUNG_UP,
     NO_VOICEMAIL,
-    NOT_ESTABLISHED,
     OFFLINE,
     REPLACED,
     TARGET_CALL_GONE,
     TIMED_OUT,
-    TRANSFER_CONFLICT,
-    UNKNOWN_CALL,
-    UNKNOWN_USER,
     Reason,
-    bad_argument,
 )
 from signaling.ringing import Ringing
 from signaling.routing import Directory, Plan
-from signaling.settings import Settings, User
+from signaling.settings import Settings
+from signaling.transfer_request import THIRD_PERSON, Stage, Transfer, TransferRequests
 
 OFFER_SECONDS = 30.0
 AFTER_SECONDS = 10.0
-
-THIRD_PERSON = bad_argument("The target of a transfer must be a third person.")
-
-Stage = Literal["target", "recall", "unanswered"]
-
-
-class Transfer(Struct, frozen=True, kw_only=True):
-    """One transfer under way; `asked` are the requests it answers, the first one and those that joined."""
-
-    request: TransferRequest
-    asked: tuple[str, ...]
-    transferor: Leg
-    transferee: Leg
-    user: User
-    target_call: str | None = None
-    new_call: str = ""
-    stage: Stage = "target"
-    deadline: float | None = None
 
 
 class Transfers:
@@ -88,7 +62,7 @@ class Transfers:
         calls: Calls,
         ringing: Ringing,
         directory: Directory,
-        voicemail_online: Callable[[], bool],
+        presence: Presence,
         grouped: Callable[[str], bool],
         deliver: Callable[[str, HubMessage], None],
         new_id: Callable[[], str],
@@ -97,8 +71,7 @@ class Transfers:
         self._calls = calls
         self._ringing = ringing
         self._directory = directory
-        self._voicemail_online = voicemail_online
-        self._grouped = grouped
+        self._requests = TransferRequests(calls, presence, directory, grouped, self.concerned)
         self._deliver = deliver
         self._new_id = new_id
 
@@ -116,7 +89,7 @@ class Transfers:
                 update = TransferUpdate(message.transfer_id, message.call_id, "Transferring", "trying")
                 self._deliver(session, update)
             return
-        checked = self._check(session, message)
+        checked = self._requests.check(session, message)
         if isinstance(checked, Reason):
             update = TransferUpdate(message.transfer_id, message.call_id, "Failed", error=checked)
             self._deliver(session, update)
@@ -270,64 +243,6 @@ class Transfers:
         for transfer in list(self.all.values()):
             if transfer.deadline is not None and transfer.deadline <= now:
                 self._fail(transfer, TIMED_OUT, now)
-
-    def _check(self, session: str, message: TransferRequest) -> Transfer | Reason:
-        call = self._calls.all.get(message.call_id)
-        a = call.leg(session) if call else None
-        if call is None or a is None:
-            return UNKNOWN_CALL
-        b = call.other(session)
-        if call.state != "up" or b is None:
-            return NOT_ESTABLISHED
-        if self._grouped(call.id):
-            return GROUP_CALL
-        if self.concerned(call.id):
-            return TRANSFER_CONFLICT
-        parties = (a.party.raw_id, b.party.raw_id)
-        target_call: Call | None = None
-        match message.target:
-            case ParticipantTarget(identifier):
-                user = self._directory.find(identifier)
-                if user is not None and user.raw_id in parties:
-                    return THIRD_PERSON
-            case VoicemailTarget(identifier):
-                user = self._directory.find(identifier)
-                if user is not None and user.raw_id == b.party.raw_id:
-                    return bad_argument("A person cannot be transferred to their own mailbox.")
-                if user is not None and not self._voicemail_online():
-                    return NO_VOICEMAIL
-            case CallTarget(call_id):
-                if call_id == call.id:
-                    return bad_argument("The call to transfer to must be another call.")
-                target_call = self._calls.all.get(call_id)
-                if target_call is None or target_call.leg(session) is None:
-                    return TARGET_CALL_GONE
-                if self._grouped(call_id):
-                    return GROUP_CALL
-                if self.concerned(call_id):
-                    return TRANSFER_CONFLICT
-                c = target_call.other(session)
-                if target_call.kind == "voicemail":
-                    user = target_call.callee
-                elif target_call.state == "ringing" or c is not None:
-                    raw_id = c.party.raw_id if c is not None else target_call.dialled
-                    user = self._directory.users.get(raw_id)
-                else:
-                    return TARGET_CALL_GONE
-                if user is not None and user.raw_id in parties:
-                    return THIRD_PERSON
-            case _:
-                assert_never(message.target)
-        if user is None:
-            return UNKNOWN_USER
-        return Transfer(
-            request=message,
-            asked=(message.transfer_id,),
-            transferor=a,
-            transferee=b,
-            user=user,
-            target_call=target_call.id if target_call else None,
-        )
 
     def _originate(self, transfer: Transfer, now: float) -> None:
         transfer = replace(transfer, new_call=self._new_id(), deadline=now + OFFER_SECONDS)

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -70,6 +71,38 @@ async def test_what_an_owner_does(client: Client, service: str) -> None:
         assert entry["address"] == "127.0.0.1"
         assert before <= datetime.fromisoformat(entry["at"]) <= datetime.now(UTC)
         assert "8350" not in str(entry)
+
+
+async def test_a_hearing_that_could_not_be_written_down_is_written_down_the_next_time(
+    client: Client, service: str, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written down is not heard."""
+    owner, token = await client.token("alice")
+    await put(client, service, owner, "m1")
+    with monkeypatch.context() as broken:
+        broken.setattr(hub._store, "add_audit", AsyncMock(side_effect=OSError("the disk is full")))
+        assert (await client.call("GET", "/v1/mailbox/m1/audio", token)).status == 500
+    assert await told(client, token) == []
+    assert (await client.call("GET", "/v1/mailbox/m1/audio", token)).status == 200
+    assert await told(client, token) == [("heard", "m1", "")]
+
+
+async def test_what_a_caller_does_as_the_call_ends_is_known_by_who_called(
+    client: Client, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, token = await client.token("alice")
+    now = await visit(client, "alice")
+    await put(client, now.token, owner, "m1")
+    move_message = hub._store.move_message
+
+    async def hung_up_meanwhile(*wanted: Any) -> Any:
+        hub._core.hub.calls.all.clear()
+        return await move_message(*wanted)
+
+    monkeypatch.setattr(hub._store, "move_message", hung_up_meanwhile)
+    assert (await now.ask("DELETE", "/mailbox/m1")).status == 204
+    [entry] = await entries(client, token)
+    assert (entry["action"], entry["message"], entry["by"]["name"]) == ("deleted", "m1", "alice")
 
 
 async def test_what_others_try(client: Client, service: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from signaling.call import Call, Leg
 from signaling.server import HubServer
+from signaling.settings import User
 from tests.shell.hub_client import Client
 
 pytestmark = pytest.mark.shell
@@ -49,6 +51,23 @@ async def test_the_directory_tells_who_can_be_called(client: Client, hub: HubSer
     assert (await client.call("GET", "/v1/directory")).status == 401
 
 
+async def test_who_asked_somebody_into_a_group_and_left_is_free(client: Client, hub: HubServer) -> None:
+    """The mixer calls whom she asked in, in her name."""
+    alice, bob, mixer = [
+        await client.join((await client.token(name, mixer=name == "mixer"))[1])
+        for name in ("alice", "bob", "mixer")
+    ]
+    asked = Leg(mixer.welcome.session, alice.welcome.me)
+    answered = Leg(bob.welcome.session, bob.welcome.me)
+    user = User(bob.welcome.me.raw_id)
+    hub._core.hub.calls.keep(
+        Call(id="c", caller=asked, answerer=answered, sdp="", callee=user, placed_at=0.0)
+    )
+    listed = await client.call("GET", "/v1/directory", (await client.token("carol"))[1])
+    presences = {each["name"]: each["presence"] for each in listed.json["people"]}
+    assert presences == {"alice": "available", "bob": "busy"}
+
+
 async def test_a_code_is_good_once(client: Client) -> None:
     wanted = {"name": "dora", "display_name": "Dora"}
     answer = await client.admin("POST", "/v1/invitations", wanted)
@@ -65,7 +84,9 @@ async def test_a_code_is_good_once(client: Client) -> None:
 
 async def test_codes_cannot_be_guessed_or_made_by_strangers(client: Client) -> None:
     assert (await client.call("POST", "/v1/invitations", json={"name": "dora"})).status == 401
-    assert (await client.admin("POST", "/v1/invitations", {"name": "voicemail"})).status == 400
+    for service in ({"name": "voicemail"}, {"name": "mixer"}, {"name": "mx", "mixer": True}):
+        refused = await client.admin("POST", "/v1/invitations", service)
+        assert refused.status == 400 and "/v1/tokens" in refused.json["error"]["message"]
     assert (await client.admin("POST", "/v1/invitations", {"name": "Not A Name"})).status == 400
     tries = [client.call("POST", "/v1/sign-in", json={"code": f"AAAAA-{n:05}"}) for n in range(20)]
     statuses = [answer.status for answer in await asyncio.gather(*tries)]

@@ -12,23 +12,19 @@ from signaling.config import Config, connection_string, load_config
 from signaling.hub import Hub, Input, Output, Received, Tick
 from signaling.messages import CallUp, Error, Ping, Pong, Resume
 from signaling.reasons import INTERNAL
-from signaling.server import REPAIR_SECONDS, HubServer, serve
+from signaling.server import REPAIR_SECONDS, HubServer
 from tests.shell.hub_client import Client
 
 pytestmark = pytest.mark.shell
 
 
-async def test_serve_tells_when_it_is_ready_and_ends_when_cancelled(config: Config) -> None:
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve(config, ready=ready.set_result))
-    url = await asyncio.wait_for(ready, 10)
-    assert connection_string(config.data, {}) == f"endpoint={url}/;accesskey={config.access_key}"
+async def test_a_hub_says_where_it_is_and_is_there_until_it_stops(config: Config) -> None:
     async with aiohttp.ClientSession() as http:
-        async with http.get(f"{url}/health") as response:
-            assert response.status == 200
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        async with HubServer(config) as server:
+            url = server.url
+            assert connection_string(config.data, {}) == f"endpoint={url}/;accesskey={config.access_key}"
+            async with http.get(f"{url}/health") as response:
+                assert response.status == 200
         with pytest.raises(aiohttp.ClientConnectorError):
             await http.get(f"{url}/health")
 

@@ -184,10 +184,12 @@ def test_a_new_session_takes_the_leg_of_a_lost_one(x: Switchboard, lost: str) ->
     x.place(x.user("bob", "b"))
     x.answer("b")
     x.hear(lambda: x.calls.hear(x.now(), "b", 2.0))
+    x.calls.hold(x.now(), lost, CallHold("c1", True))
     both = [("new", CallConnected("c1")), ("b" if lost == "a" else "a", CallConnected("c1"))]
     assert sorted(x.hear(lambda: x.calls.rebind(x.now(), lost, "new"))) == sorted(both)
     assert (x.now().leg(lost), x.now().leg("new") is not None) == (None, True)
     assert x.now().heard == frozenset({"new" if lost == "b" else "b"})
+    assert x.now().held == frozenset({"new"})
     assert x.watched[-1] == ("c1", f"moved {lost} to new")
 
 

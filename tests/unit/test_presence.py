@@ -22,7 +22,7 @@ def presence(**sessions: Session) -> Presence:
 def test_nobody_is_there() -> None:
     empty = Presence()
     assert set(empty.online) == set() == empty.devices("8:acs:ann")
-    assert empty.voicemail(lambda _: 0) is None
+    assert empty.voicemail(lambda _: 0) is None and not empty.voicemail_online
 
 
 def test_all_devices_of_a_user_ring() -> None:
@@ -49,6 +49,7 @@ def test_the_voicemail_service_with_the_least_to_do() -> None:
     load = {"v1": 3, "v2": 1, "v3": 1, "ann": 0, "lost": 0}
     assert present.voicemail(load.__getitem__) == "v2"
     assert present.voicemail(load.__getitem__, besides="v2") == "v3"
+    assert present.voicemail_online
     assert present.devices("8:acs:vm") == {"v1", "v2", "v3"}  # for those who want to hear their mailbox
 
 

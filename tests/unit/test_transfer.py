@@ -24,20 +24,16 @@ from signaling.parts import (
     Outcome,
     ParticipantTarget,
     Progress,
-    Target,
     VoicemailTarget,
 )
 from signaling.reasons import (
-    BAD_ARGUMENT,
     CANCELLED,
     DECLINED,
-    GROUP_CALL,
     HUNG_UP,
     NETWORK,
     NO_ANSWER,
     NO_MEDIA,
     NO_VOICEMAIL,
-    NOT_ESTABLISHED,
     OFFLINE,
     REPLACED,
     SETUP_FAILED,
@@ -45,14 +41,13 @@ from signaling.reasons import (
     TIMED_OUT,
     TRANSFER_CONFLICT,
     UNKNOWN_CALL,
-    UNKNOWN_USER,
     Reason,
     bad_argument,
 )
 from signaling.settings import Settings, ToPerson, ToVoicemail
-from signaling.transfer import AFTER_SECONDS, OFFER_SECONDS, THIRD_PERSON
-from tests.unit.board import FULL, NO_RULES, Board, Told, party
-from tests.unit.group_board import GroupBoard
+from signaling.transfer import AFTER_SECONDS, OFFER_SECONDS
+from signaling.transfer_request import THIRD_PERSON
+from tests.unit.board import NO_RULES, Board, Told, party
 
 pytestmark = pytest.mark.unit
 
@@ -316,27 +311,6 @@ def test_to_a_call_of_a_that_a_mailbox_has_answered(board: Board) -> None:
     assert set(board.hub.calls.all) == {"n1"}
 
 
-def test_a_call_of_another_transfer_is_no_target(consulting: Board) -> None:
-    consulting.talk("ann", "dan", "c3")
-    consulting.ask(CallTarget("c2"))
-    assert consulting.ask(CallTarget("c2"), "t2", "c3")[-1] == (
-        "ann",
-        failed(TRANSFER_CONFLICT, "t2", "c3"),
-    )
-    obey(consulting)
-    consulting.talk("bob", "dan", "c4")
-    conflict = failed(TRANSFER_CONFLICT, "t3", "c4")
-    assert consulting.ask(CallTarget("n1"), "t3", "c4", who="bob") == [("bob", conflict)]
-
-
-def test_a_call_whose_other_end_was_handed_over_is_no_target(board: Board) -> None:
-    board.talk("ann", "dan", "c2")
-    board.ask(TO_CAT, "t0", "c2")
-    board.say("dan", CallPlace("n1", "whoever", "offer of dan", "t0"))
-    board.pick_up("cat", "n1")
-    assert board.ask(CallTarget("c2")) == [("ann", failed(TARGET_CALL_GONE))]
-
-
 def test_nobody_else_places_the_call_that_b_was_ordered_to_place(board: Board) -> None:
     board.ask(TO_CAT)
     [(stranger, refused)] = board.say("dan", CallPlace("n1", "cat", "offer of dan"))
@@ -344,63 +318,6 @@ def test_nobody_else_places_the_call_that_b_was_ordered_to_place(board: Board) -
     obey(board)
     board.pick_up("cat", "n1")
     assert board.sessions_in("n1") == {"bob", "cat"}
-
-
-# --- refused at once, with nothing rung
-
-
-@pytest.mark.parametrize(
-    ("target", "code"),
-    [
-        (ParticipantTarget("ann"), BAD_ARGUMENT),
-        (ParticipantTarget("8:acs:bob"), BAD_ARGUMENT),
-        (ParticipantTarget("nobody"), UNKNOWN_USER),
-        (VoicemailTarget("bob"), BAD_ARGUMENT),
-        (VoicemailTarget("nobody"), UNKNOWN_USER),
-        (VoicemailTarget("cat"), NO_VOICEMAIL),
-        (CallTarget("c1"), BAD_ARGUMENT),
-        (CallTarget("nothing"), TARGET_CALL_GONE),
-        (CallTarget("of-others"), TARGET_CALL_GONE),
-        (CallTarget("rings-here"), TARGET_CALL_GONE),
-        (CallTarget("with-bob-too"), BAD_ARGUMENT),
-        (CallTarget("rings-bob-too"), BAD_ARGUMENT),
-    ],
-)
-def test_refused_at_once(board: Board, target: Target, code: Reason) -> None:
-    board.talk("cat", "dan", "of-others")
-    board.place("cat", "ann", "rings-here")
-    board.talk("ann", "bob", "with-bob-too")
-    board.place("ann", "bob", "rings-bob-too")
-    [(session, update)] = board.ask(target)
-    assert session == "ann"
-    assert isinstance(update, TransferUpdate)
-    assert update.state == "Failed"
-    assert update.error is not None
-    assert (update.error.code, update.error.sub_code) == (code.code, code.sub_code)
-    untouched(board)
-
-
-def test_refused_without_a_call_or_with_one_of_others(board: Board) -> None:
-    assert board.ask(TO_CAT, call_id="c9") == [("ann", failed(UNKNOWN_CALL, call_id="c9"))]
-    assert board.ask(TO_CAT, who="dan") == [("dan", failed(UNKNOWN_CALL))]
-    untouched(board)
-
-
-def test_refused_before_the_call_is_up(board: Board) -> None:
-    board.place("ann", "dan", "c2")
-    assert board.ask(TO_CAT, call_id="c2") == [("ann", failed(NOT_ESTABLISHED, call_id="c2"))]
-
-
-def test_a_transferred_leg_cannot_be_transferred_again(board: Board) -> None:
-    board.ask(TO_CAT)
-    obey(board)
-    board.pick_up("cat", "n1")
-    assert board.ask(ParticipantTarget("dan"), "t2") == [("ann", failed(NOT_ESTABLISHED, "t2"))]
-
-
-def test_target_call_with_a_deleted_user(consulting: Board) -> None:
-    consulting.feed(UserRemoved("8:acs:cat"))
-    assert consulting.ask(CallTarget("c2")) == [("ann", failed(UNKNOWN_USER))]
 
 
 # --- one at a time
@@ -428,19 +345,6 @@ def test_another_target_or_transferor_conflicts(board: Board) -> None:
     assert board.ask(ParticipantTarget("dan"), "t2") == [("ann", failed(TRANSFER_CONFLICT, "t2"))]
     assert board.ask(TO_CAT, "t3", who="bob") == [("bob", failed(TRANSFER_CONFLICT, "t3"))]
     assert [u.state for u in board.updates("t1")] == ["Transferring"]
-
-
-def test_a_call_is_in_one_transfer_only_as_target_too(consulting: Board) -> None:
-    consulting.talk("ann", "dan", "c3")
-    consulting.ask(CallTarget("c2"))
-    assert consulting.ask(CallTarget("c2"), "t2", "c3") == [("ann", failed(TRANSFER_CONFLICT, "t2", "c3"))]
-    assert consulting.ask(CallTarget("c1"), "t3", "c3") == [("ann", failed(TRANSFER_CONFLICT, "t3", "c3"))]
-
-
-def test_a_target_call_cannot_be_handed_over_meanwhile(consulting: Board) -> None:
-    consulting.ask(CallTarget("c2"))
-    told = consulting.ask(ParticipantTarget("dan"), "t2", "c2", who="cat")
-    assert told == [("cat", failed(TRANSFER_CONFLICT, "t2", "c2"))]
 
 
 def test_both_ends_of_a_call_in_transfers_leave_it(board: Board) -> None:
@@ -776,17 +680,6 @@ def test_another_end_of_a_call_does_not_touch_a_transfer(board: Board) -> None:
     assert [u.state for u in board.updates()] == ["Transferring"]
 
 
-def test_a_device_without_the_right_is_refused(board: Board) -> None:
-    board.join("bob", "bob-2", FULL - {"transfer"})
-    board.place("ann", "bob", "c5")
-    board.pick_up("bob-2", "c5")
-    [(session, update)] = board.ask(TO_CAT, call_id="c5", who="bob-2")
-    assert session == "bob-2"
-    assert isinstance(update, TransferUpdate)
-    assert update.error is not None
-    assert (update.error.code, update.error.sub_code) == (403, 7504)
-
-
 @pytest.mark.parametrize(
     ("cause", "reason"), [("no_media", NO_MEDIA), ("failed", SETUP_FAILED), ("hangup", CANCELLED)]
 )
@@ -833,13 +726,3 @@ def test_c_comes_back_as_another_and_is_reached_there(consulting: Board) -> None
     attach(consulting, "cat", "c2", remote="ann", caller=False)
     told = obey(consulting)
     assert [session for session, m in told if isinstance(m, CallIncoming)] == ["again"]
-
-
-def test_a_group_call_is_not_transferred() -> None:
-    board = GroupBoard("ann", "bob", "cat", "dan")
-    board.three()
-    board.talk("ann", "dan", "c2")
-    for call_id, target in (("c1", ParticipantTarget("dan")), ("c2", CallTarget("c1"))):
-        [(who, update)] = board.say("ann", TransferRequest(f"t-{call_id}", call_id, target))
-        assert isinstance(update, TransferUpdate)
-        assert (who, update.call_id, update.state, update.error) == ("ann", call_id, "Failed", GROUP_CALL)

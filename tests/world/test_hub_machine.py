@@ -34,7 +34,7 @@ from signaling.messages import (
 from signaling.parts import CallTarget, Candidate, EndCause, ParticipantTarget, Right, Target, VoicemailTarget
 from signaling.reasons import GLARE
 from signaling.settings import Companion, Destination, Group, Settings, ToGroup, ToPerson, ToVoicemail
-from signaling.transfer import Transfer
+from signaling.transfer_request import Transfer
 from tests.unit.board import FULL, Board, Told
 
 pytestmark = pytest.mark.world
