@@ -6,16 +6,20 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 /
 PIP     = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 ARGS    =
 TESTS   = unit or shell or world or e2e or devices or browser
-GATES   = check-format check-lint check-types check-web check-imports check-schema coverage check-tests
+GATES   = check-format check-lint check-types coverage check-web check-imports check-schema
+AT_ONCE = $(if $(filter output-sync,$(.FEATURES)),--jobs 2 --output-sync)
+WORKERS = 3
 TSC     = npx --yes --package typescript@5.9 tsc
 comma   = ,
 
 # Say what happens next: coloured on a terminal, plain elsewhere.
-say = @if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then printf '\033[1;36m▸ %s\033[0m\n' "$(1)"; else printf '== %s\n' "$(1)"; fi
+say = @if [ -t 1 -o -n "$$MAKE_TERMOUT" ] && [ -z "$$NO_COLOR" ]; then printf '\033[1;36m▸ %s\033[0m\n' "$(1)"; else printf '== %s\n' "$(1)"; fi
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
-.PHONY: help install demo test bench pictures format coverage clean system-packages $(GATES)
+ifeq ($(MAKELEVEL),0)
+.NOTPARALLEL: # but for the gates
+endif
+.PHONY: help install demo test bench pictures format coverage clean system-packages $(GATES) check-tests
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -25,7 +29,10 @@ install: .venv/installed ## make .venv with the command callnode in it
 demo: .venv/installed ## start the whole system here and measure what is heard (ARGS="--listen", ARGS="--json FILE")
 	@.venv/bin/callnode demo $(ARGS)
 
-test: system-packages .venv/installed-dev $(GATES) ## run every gate, then every test (TESTS="unit or world" for some)
+test: system-packages .venv/installed-dev ## run every gate, then every test (TESTS="unit or world" for some, CALLNODE_SEED=new to draw anew)
+	$(call say,gates: two at a time$(comma) each shown when it is done)
+	@$(MAKE) --no-print-directory $(AT_ONCE) $(GATES)
+	@$(MAKE) --no-print-directory check-tests
 
 bench: .venv/installed-bench ## measure beside stock aiortc and libwebrtc, into bench/ (ARGS="quality --seconds 16")
 	$(call say,bench: figures beside stock aiortc and libwebrtc$(comma) into bench/)
@@ -77,7 +84,7 @@ check-schema:
 
 check-tests:
 	$(call say,tests: $(TESTS))
-	@.venv/bin/python -m pytest -m "$(TESTS)" -n 2 --dist loadfile
+	@.venv/bin/python -m pytest -m "$(TESTS)" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Installed once, and again when the dependencies change; the code itself is used in place.
 .venv/installed: pyproject.toml
