@@ -13,9 +13,11 @@ from collections.abc import AsyncIterator, Iterator
 import hypothesis
 import pytest
 
-CATEGORIES = ("unit", "shell", "world", "e2e", "devices", "browser")  # also the order in which they run
+# Also the order in which they run; where workers share them it is the other way round: what waits first.
+CATEGORIES = ("unit", "world", "shell", "e2e", "devices", "browser")
 GRACE = 2.0  # seconds in which what was told to stop may end; spent only by a test that leaves something
 SECRET = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.|\bv=0\r?\n|a=ice-pwd:|accesskey=")
+FIXED_SEED = 20260101  # so that a run fails by what has changed, and not by chance
 SEED = pytest.StashKey[int]()
 
 # Shared machines are slow at times: examples are judged by what they find, not by how long they take.
@@ -25,12 +27,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("callnode")
 
 
+@pytest.hookimpl(tryfirst=True)  # Hypothesis reads its own seed in this hook
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed of this run: CALLNODE_SEED, or a new one."""
-    text = os.environ.get("CALLNODE_SEED") or str(secrets.randbelow(2**32))
+    """Choose the seed of this run, and of Hypothesis: the fixed one, or CALLNODE_SEED, a number or `new`."""
+    text = os.environ.get("CALLNODE_SEED") or str(FIXED_SEED)
+    if text == "new":
+        text = str(secrets.randbelow(2**32))
     if not text.isdecimal():
-        raise pytest.UsageError(f"CALLNODE_SEED must be a whole number, not {text!r}")
+        raise pytest.UsageError(f"CALLNODE_SEED must be a whole number or new, not {text!r}")
     config.stash[SEED] = int(text)
+    config.option.hypothesis_seed = config.option.hypothesis_seed or text
     os.environ["CALLNODE_SEED"] = text  # for the processes among which xdist shares the tests
 
 
@@ -53,7 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(
             f"a test module has exactly one category, `pytestmark = pytest.mark.X`, X of {names}:{lines}"
         )
-    items.sort(key=lambda item: CATEGORIES.index(categories(item)[0]))
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    items.sort(key=lambda item: CATEGORIES.index(categories(item)[0]), reverse=shared)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
