@@ -6,11 +6,12 @@
 /** @import { CallState, Session } from "./session.js" */
 /** @import { CustomContext } from "./shapes.js" */
 /** @import { FeatureFactory } from "./features.js" */
+/** @import { RemoteParticipant } from "./participant.js" */
 
 import { CallingCommunicationError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { callerInfo, getIdentifierRawId } from "./identifiers.js";
-import { RemoteParticipant } from "./participant.js";
+import { Participants } from "./participant.js";
 import { BAD_ARGUMENT, NOT_PRESENT, WRONG_STATE } from "./reasons.js";
 import { isLive } from "./session.js";
 import { callEndReason, customContext, mintId, wireContext } from "./shapes.js";
@@ -50,12 +51,9 @@ export class Call extends Emitter {
   localAudioStreams = [];
   /** @type {RemoteAudioStream[]} */
   remoteAudioStreams = [];
-  /** @type {RemoteParticipant[]} */
-  remoteParticipants = [];
   #agent;
   #session;
-  /** @type {Map<string, RemoteParticipant>} those asked in, until the hub tells of them */
-  #asked = new Map();
+  #participants = new Participants();
   /** @type {Map<FeatureFactory<any>, any>} */
   #features = new Map();
 
@@ -84,6 +82,11 @@ export class Call extends Emitter {
     const { me, groupId } = this.#session;
     const participantId = me || this.#agent._me.raw_id;
     return { participantId, groupId: groupId ?? undefined, getServerCallId: async () => id };
+  }
+
+  /** The others in the call. @returns {ReadonlyArray<RemoteParticipant>} */
+  get remoteParticipants() {
+    return this.#participants.all;
   }
 
   /** Who called: the other end, or this user. */
@@ -230,8 +233,7 @@ export class Call extends Emitter {
     this.#checkUp();
     const target = getIdentifierRawId(identifier);
     const participantId = mintId();
-    const participant = new RemoteParticipant(callerInfo({ raw_id: target }), participantId);
-    this.#asked.set(participantId, participant);
+    const participant = this.#participants.ask(participantId, target);
     const customContext = wireContext(options.customContext);
     this._give({ is: "addParticipant", callId: this.id, participantId, target, customContext });
     return participant;
@@ -283,6 +285,11 @@ export class Call extends Emitter {
     this.#agent._give(what);
   }
 
+  /** @internal */
+  get _agent() {
+    return this.#agent;
+  }
+
   /** Who talks in a group call, the dominant one first. @internal */
   get _speakers() {
     const find = (/** @type {string} */ id) => this.remoteParticipants.find((each) => each._id === id)?.identifier;
@@ -302,8 +309,8 @@ export class Call extends Emitter {
     const [before, old] = [this.#session, this.state];
     this.#session = session;
     this.state = session.state;
-    if (session.me) this.#gather(session);
-    else this.#meet(before, session, old === "None");
+    const { added, removed } = this.#participants.follow(session);
+    if (added.length || removed.length) this._emit("remoteParticipantsUpdated", { added, removed });
     if (before.speakers !== session.speakers) this._emit("speakersChanged", this._speakers);
     this.#listen();
     if (before.muted !== session.muted) this._changed("isMutedChanged", before.muted, session.muted);
@@ -315,42 +322,6 @@ export class Call extends Emitter {
     }
     if (old !== session.state) this._changed("stateChanged", old, session.state);
     if (session.state === "Disconnected") for (const stream of this.remoteAudioStreams) stream._dispose();
-  }
-
-  /** @param {Session} before @param {Session} session @param {boolean} first */
-  #meet(before, session, first) {
-    const [other] = this.remoteParticipants;
-    if (first || before.remote.raw_id !== session.remote.raw_id) {
-      const removed = this.remoteParticipants;
-      const added = [new RemoteParticipant(callerInfo(session.remote))];
-      this.remoteParticipants = added;
-      added[0]._set(session);
-      this._emit("remoteParticipantsUpdated", { added, removed });
-    } else {
-      other._set(session);
-    }
-  }
-
-  /**
-   * Follow who is in a call that has, or had, a third.
-   * @param {Session} session
-   */
-  #gather({ participants, speakers, remote }) {
-    const before = this.remoteParticipants;
-    const now = participants.map((told) => {
-      const rawId = told.party.raw_id;
-      // The one there was before the third is the same one.
-      const known = before.find((each) => each._id === told.id) ?? this.#asked.get(told.id)
-        ?? before.find((each) => !each._id && rawId === remote.raw_id);
-      const participant = known ?? new RemoteParticipant(callerInfo(told.party), told.id);
-      this.#asked.delete(told.id);
-      return { participant, told };
-    });
-    this.remoteParticipants = now.filter(({ told }) => told.state !== "Disconnected").map((each) => each.participant);
-    const added = this.remoteParticipants.filter((each) => !before.includes(each));
-    const removed = before.filter((each) => !this.remoteParticipants.includes(each));
-    for (const { participant, told } of now) participant._told(told, speakers.includes(told.id));
-    if (added.length || removed.length) this._emit("remoteParticipantsUpdated", { added, removed });
   }
 
   #listen() {

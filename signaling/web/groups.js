@@ -5,7 +5,7 @@
 /** @import { CallParticipants, CallSpeakers } from "./messages.js" */
 
 import { SETUP_SECONDS } from "./handovers.js";
-import { session } from "./session.js";
+import { NO_SPEAKERS, session } from "./session.js";
 
 const GROUP = "Group call";
 
@@ -60,7 +60,7 @@ export class Groups {
     const [other, ...more] = participants.filter((each) => each.state !== "Disconnected");
     const ofTwo = groupId === null && other && !more.length;
     const remote = ofTwo ? other.party : call.remote;
-    const speakers = groupId === null ? [] : call.speakers;
+    const speakers = groupId === null ? NO_SPEAKERS : call.speakers;
     this.#calls.put({ ...call, groupId, me, participants, remote, speakers });
     if (isNew && groupId !== null && call.muted) this.#calls.send({ type: "call.mute", call_id: call.id, on: true });
   }

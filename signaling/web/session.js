@@ -61,6 +61,8 @@
 
 export const LOST_SECONDS = 3;
 export const REOFFER_SECONDS = 10;
+/** Who speaks in a call of two, as far as a mixer would say it. @type {readonly string[]} */
+export const NO_SPEAKERS = Object.freeze([]);
 const MAX_SECONDS = 30 * 24 * 3600; // of a call.attach
 
 /**
@@ -79,7 +81,7 @@ export function session(given) {
     lost: false, pathLost: false, transferred: false, attaching: false,
     renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, turned: false,
     restoring: false, owed: 0, stale: 0,
-    groupId: null, me: "", participants: [], speakers: [],
+    groupId: null, me: "", participants: [], speakers: NO_SPEAKERS,
     deadline: null,
     ...given,
   });

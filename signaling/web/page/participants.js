@@ -55,6 +55,8 @@ export class Participants {
   /** Show what is. */
   update() {
     const call = this.#call;
+    // That all are gone with the call itself is no news.
+    if (call.state === "Disconnecting" || call.state === "Disconnected") return;
     const { groupId } = call.info;
     const joined = isJoined(call);
     for (const participant of call.remoteParticipants) if (participant.endpointDetails.length) this.#follow(participant);
