@@ -1,11 +1,12 @@
 """What all REST endpoints share: who asks, bodies, errors; and a user's own settings and history."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from signaling import auth
 from signaling.accounts import Accounts
@@ -20,6 +21,12 @@ T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MAX_BODY = 64 * 1024
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "86400",
+}
 
 _log = logging.getLogger("callnode.hub.rest")
 
@@ -81,6 +88,23 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         _log.exception("%s failed", request.method)
         return _error(500, "InternalError", "something failed inside; the hub's log says what")
+
+
+def cross_origin(origins: Collection[str]) -> Middleware:
+    """Return what lets pages of other origins ask, as they may connect (Fetch, CORS)."""
+
+    @web.middleware
+    async def allow(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if origin is None or origin not in origins:
+            return await handler(request)
+        preflight = request.method == "OPTIONS"
+        response = web.Response(status=204, headers=_PREFLIGHT) if preflight else await handler(request)
+        if not response.prepared:
+            response.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+        return response
+
+    return allow
 
 
 def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -28,7 +28,7 @@ from signaling.mailbox import MailboxApi
 from signaling.messages import Error, MailboxChanged
 from signaling.page import Page
 from signaling.reasons import INTERNAL
-from signaling.rest import MAX_BODY, Gate, UserApi, errors, reply
+from signaling.rest import MAX_BODY, Gate, UserApi, cross_origin, errors, reply
 from signaling.retention import Retention
 from signaling.sealed_blobs import open_blobs
 from signaling.sessions import Session, Sessions
@@ -193,7 +193,8 @@ class HubServer:
         self._telling = telling = Telling(*told)
         stack.push_async_callback(telling.close)
         self._agents = Agents(accounts, sessions, self._core.feed, self._greet, config.origins | {self.url})
-        app = web.Application(middlewares=[errors], client_max_size=MAX_BODY)
+        middlewares = [cross_origin(config.origins), errors]
+        app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
         app.router.add_get(AGENT_PATH, self._agents.serve)
         app.router.add_get("/health", self._health)
         app.router.add_get("/metrics", self._metrics)

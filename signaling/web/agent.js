@@ -13,6 +13,7 @@ import { Emitter } from "./events.js";
 import { callerInfo, getIdentifierRawId } from "./identifiers.js";
 import { IncomingCall } from "./incoming.js";
 import { BAD_ARGUMENT, INVALID_TOKEN, NETWORK, sameReason } from "./reasons.js";
+import { Rest } from "./rest.js";
 import { Runtime } from "./runtime.js";
 import { mintId, wireContext } from "./shapes.js";
 import { Snapshot } from "./snapshot.js";
@@ -41,6 +42,7 @@ export class CallAgent extends Emitter {
   /** Beyond ACS: false while the connection to the hub is lost and sought again; `isHubReachableChanged`. */
   isHubReachable = false;
   #runtime;
+  #rest;
   #devices;
   #microphone;
   #onDisposed;
@@ -64,6 +66,7 @@ export class CallAgent extends Emitter {
     this.displayName = options.displayName ?? "";
     this.#devices = devices;
     this.#onDisposed = onDisposed;
+    this.#rest = new Rest(url, credential);
     this.#runtime = new Runtime(credential, url, {
       displayName: this.displayName,
       consent: options.transferConsent ?? false,
@@ -164,6 +167,16 @@ export class CallAgent extends Emitter {
   /** @internal */
   get _me() {
     return this.#runtime.me;
+  }
+
+  /** @internal */
+  get _rest() {
+    return this.#rest;
+  }
+
+  /** @internal */
+  get _devices() {
+    return this.#devices;
   }
 
   /** @internal */

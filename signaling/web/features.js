@@ -6,6 +6,7 @@ import { TRANSFER } from "./call.js";
 import { UserFacingDiagnosticsFeature } from "./diagnostics.js";
 import { DominantSpeakersFeature } from "./speakers.js";
 import { MediaStatsFeature } from "./stats.js";
+import { CallSurveyFeature } from "./survey.js";
 
 /**
  * @template T
@@ -20,4 +21,6 @@ export const Features = Object.freeze({
   UserFacingDiagnostics: { create: (call) => new UserFacingDiagnosticsFeature(call) },
   /** @type {FeatureFactory<DominantSpeakersFeature>} */
   DominantSpeakers: { create: (call) => new DominantSpeakersFeature(call) },
+  /** @type {FeatureFactory<CallSurveyFeature>} */
+  CallSurvey: { create: (call) => new CallSurveyFeature(call) },
 });

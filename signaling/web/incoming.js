@@ -29,6 +29,8 @@ export class IncomingCall extends Emitter {
     super();
     this.#agent = agent;
     this.id = session.id;
+    /** The group call that this one is part of, if it is. */
+    this.info = { groupId: session.groupId ?? undefined };
     this.callerInfo = callerInfo(session.remote);
     this.transferorInfo = session.transferor ? callerInfo(session.transferor) : undefined;
     this.forwardedFrom = session.forwardedFrom ? callerInfo(session.forwardedFrom) : undefined;

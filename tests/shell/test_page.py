@@ -1,10 +1,12 @@
 """What the page is made of: its files, the directory, and signing in by invitation."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from signaling.call import Call, Leg
+from signaling.config import load_config
 from signaling.server import HubServer
 from signaling.settings import User
 from tests.shell.hub_client import Client
@@ -23,6 +25,22 @@ async def test_the_page_and_its_parts_are_served(client: Client) -> None:
         "GET", "/web/callnode.js", headers={"If-None-Match": module.headers["ETag"]}
     )
     assert unchanged.status == 304
+
+
+async def test_pages_of_allowed_origins_may_ask(client: Client, tmp_path: Path) -> None:
+    ours = "https://page.example"
+    async with HubServer(load_config(tmp_path / "open", origins=frozenset({ours}), environ={})) as hub:
+        there = Client(hub, client.http)
+        allowed = {"Origin": ours, "Access-Control-Request-Method": "POST"}
+        preflight = await there.call("OPTIONS", "/v1/surveys", headers=allowed)
+        assert (preflight.status, preflight.headers["Access-Control-Allow-Origin"]) == (204, ours)
+        assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+        refused = await there.call("POST", "/v1/surveys", headers=allowed)
+        assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (401, ours)
+        await (await there.socket(headers={"Origin": ours})).ws.close()
+        for origin in ("https://evil.example", "null"):
+            answer = await there.call("OPTIONS", "/v1/surveys", headers=allowed | {"Origin": origin})
+            assert answer.status == 405 and "Access-Control-Allow-Origin" not in answer.headers
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ export async function signIn(token: string): Promise<CallAgent> {
   agent.on("incomingCall", async ({ incomingCall }) => {
     const call: Call = await incomingCall.accept({ audioOptions: { localAudioStreams: [new LocalAudioStream(microphone)] } });
     call.on("stateChanged", () => console.log(call.state, call.callEndReason?.code));
+    const scale = { lowerBound: 0, upperBound: 10, lowScoreThreshold: 3 };
+    const { id } = await call.feature(Features.CallSurvey).submitSurvey({ audioRating: { score: 9, issues: ["Echo"], scale } });
+    console.log(id, incomingCall.info.groupId);
   });
   return agent;
 }

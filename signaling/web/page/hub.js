@@ -2,6 +2,8 @@
 
 /** @import { Party, Reason } from "../messages.js" */
 
+import { ask } from "../rest.js";
+
 /**
  * @typedef {{ raw_id: string, name: string, display_name: string, aliases: string[],
  *   presence: "available" | "busy" | "offline" }} Person
@@ -110,7 +112,7 @@ export class Hub {
 
   /** @param {string} method @param {string} path @param {object} [body] */
   #ask(method, path, body) {
-    return ask(method, path, body, { Authorization: `Bearer ${this.token}` });
+    return ask(method, path, body, this.token);
   }
 }
 
@@ -121,25 +123,4 @@ export class Hub {
  */
 export async function signIn(code) {
   return (await (await ask("POST", "/v1/sign-in", { code })).json()).token;
-}
-
-/**
- * @param {string} method
- * @param {string} path
- * @param {object} [given] a Blob is sent as it is, all else as JSON
- * @param {Record<string, string>} [headers]
- */
-async function ask(method, path, given, headers = {}) {
-  const body = given && !(given instanceof Blob) ? JSON.stringify(given) : given;
-  let response;
-  try {
-    response = await fetch(path, { method, headers, body });
-  } catch {
-    throw new Error("The hub cannot be reached. Check the network and try again.");
-  }
-  if (response.ok) return response;
-  const said = await response.json().catch(() => null);
-  const sentence = said?.error?.message ?? response.statusText;
-  const plain = sentence.replace(/^the JSON body does not fit: | - at `.*`$/g, "");
-  throw new Error(`${plain.charAt(0).toUpperCase()}${plain.slice(1)}.`);
 }
