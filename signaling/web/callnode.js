@@ -9,7 +9,6 @@ export { Call } from "./call.js";
 export { CallClient } from "./client.js";
 export { AzureCommunicationTokenCredential } from "./credential.js";
 export { DeviceManager } from "./devices.js";
-export { DiagnosticQuality } from "./diagnostics.js";
 export { CallingCommunicationError } from "./errors.js";
 export { Features } from "./features.js";
 export {
@@ -18,6 +17,7 @@ export {
   isTeamsExtensionUserIdentifier, isUnknownIdentifier,
 } from "./identifiers.js";
 export { IncomingCall } from "./incoming.js";
+export { DiagnosticQuality } from "./judgement.js";
 export { RemoteParticipant } from "./participant.js";
 export { LocalAudioStream, RemoteAudioStream } from "./streams.js";
 export { Transfer } from "./transfer.js";

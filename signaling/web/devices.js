@@ -21,6 +21,8 @@ export class DeviceManager extends Emitter {
   audioConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
   /** @type {AudioDeviceInfo[]} */
   #known = [];
+  /** The kinds that were ever there. @type {Set<AudioDeviceInfo["deviceType"]>} */
+  #kinds = new Set();
   #changed = () => void this.#update();
 
   constructor() {
@@ -91,6 +93,15 @@ export class DeviceManager extends Emitter {
     }
   }
 
+  /**
+   * Tell whether there were such devices, and none is left; browsers hide them from those who may not use them.
+   * @param {AudioDeviceInfo["deviceType"]} kind
+   * @internal
+   */
+  _isGone(kind) {
+    return this.#kinds.has(kind) && !this.#known.some(({ deviceType }) => deviceType === kind);
+  }
+
   /** @internal */
   _dispose() {
     navigator.mediaDevices?.removeEventListener("devicechange", this.#changed);
@@ -99,6 +110,7 @@ export class DeviceManager extends Emitter {
   async #update() {
     const before = this.#known;
     const now = (this.#known = await list());
+    for (const { deviceType } of now) this.#kinds.add(deviceType);
     const added = now.filter(({ id }) => !before.some((device) => device.id === id));
     const removed = before.filter(({ id }) => !now.some((device) => device.id === id));
     if (removed.some(({ id }) => id === this.selectedMicrophone?.id)) {

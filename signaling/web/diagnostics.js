@@ -1,12 +1,13 @@
 /** What is wrong with the network or the microphone, for the user to see (ACS UserFacingDiagnostics). */
 
 /** @import { Call } from "./call.js" */
+/** @import { Microphone, Said } from "./judgement.js" */
 /** @import { MediaStatsReportSample } from "./stats.js" */
+/** @import { LocalAudioStream } from "./streams.js" */
 
 import { Emitter } from "./events.js";
+import { DiagnosticQuality, media, network } from "./judgement.js";
 import { MediaStatsCollector } from "./stats.js";
-
-export const DiagnosticQuality = Object.freeze({ Good: 1, Poor: 2, Bad: 3 });
 
 const SPEECH = 40; // level of a Volume: -36 dBFS
 const SILENT_SAMPLES = 10;
@@ -16,10 +17,10 @@ export class Diagnostics extends Emitter {
   /** @type {Record<string, { value: number | boolean, valueType: string }>} */
   #latest = {};
 
-  /** @param {string} diagnostic @param {(string | undefined)} mediaType @internal */
-  constructor(diagnostic = "", mediaType = undefined) {
+  /** @param {string} kind @param {string} [mediaType] @internal */
+  constructor(kind, mediaType) {
     super();
-    this.kind = diagnostic;
+    this.kind = kind;
     this.mediaType = mediaType;
   }
 
@@ -29,28 +30,45 @@ export class Diagnostics extends Emitter {
   }
 
   /**
-   * @param {string} diagnostic
-   * @param {number | boolean} value
+   * Tell of what has changed, first when something is wrong.
+   * @param {Said} said
    * @internal
    */
-  _set(diagnostic, value) {
-    if (this.#latest[diagnostic]?.value === value) return;
-    const initially = value === false || value === DiagnosticQuality.Good;
-    if (!this.#latest[diagnostic] && initially) return;
-    const valueType = typeof value === "boolean" ? "DiagnosticFlag" : "DiagnosticQuality";
-    this.#latest[diagnostic] = { value, valueType };
-    this._emit("diagnosticChanged", { diagnostic, value, valueType, mediaType: this.mediaType });
+  _say(said) {
+    for (const [diagnostic, value] of Object.entries(said)) {
+      const known = this.#latest[diagnostic];
+      const well = value === false || value === DiagnosticQuality.Good;
+      if (known ? known.value === value : well) continue;
+      const valueType = typeof value === "boolean" ? "DiagnosticFlag" : "DiagnosticQuality";
+      this.#latest[diagnostic] = { value, valueType };
+      this._emit("diagnosticChanged", { diagnostic, value, valueType, mediaType: this.mediaType });
+    }
   }
 }
 
-/** Watch a call: network quality both ways, speaking while muted, a microphone that hears nothing. */
+/**
+ * Watch a call from the first time that the feature is asked for, once a second, a lost path at once.
+ *
+ * `network`: noNetwork, networkReconnect, networkRelaysNotReachable, networkReceiveQuality, networkSendQuality.
+ * `media`: speakingWhileMicrophoneIsMuted, noMicrophoneDevicesEnumerated, microphonePermissionDenied,
+ * microphoneNotFunctioning (the browser ended it, or only zeros), microphoneMuteUnexpectedly (the browser muted it, or
+ * zeros after sound), noSpeakerDevicesEnumerated; that none is left can be told of devices alone that were there.
+ */
 export class UserFacingDiagnosticsFeature extends Emitter {
   name = "UserFacingDiagnostics";
   network = new Diagnostics("network");
   media = new Diagnostics("media", "Audio");
   #call;
   #collector;
-  #silent = 0;
+  /** @type {MediaStatsReportSample | null} */
+  #sample = null;
+  /** @type {LocalAudioStream | undefined} */
+  #stream;
+  #zeros = 0;
+  #sounded = false;
+  /** @type {PermissionStatus | null} */
+  #permission = null;
+  #judge = () => this.network._say(network(this.#seen()));
 
   /**
    * @param {Call} call
@@ -61,45 +79,59 @@ export class UserFacingDiagnosticsFeature extends Emitter {
     this.#call = call;
     this.#collector = new MediaStatsCollector(call, {});
     this.#collector.on("sampleReported", (sample) => {
-      this.#judge(sample);
-      void this.#listen().catch(() => {});
+      this.#sample = sample;
+      this.#judge();
+      void this.#listen(sample).catch(() => {});
     });
+    call.on("isReconnectingChanged", this.#judge);
+    // Not every browser tells it.
+    const name = /** @type {PermissionName} */ ("microphone");
+    void navigator.permissions?.query({ name }).then((status) => (this.#permission = status), () => {});
   }
 
+  /** Watch no more. */
   dispose() {
     this.#collector.dispose();
+    this.#call.off("isReconnectingChanged", this.#judge);
+  }
+
+  #seen() {
+    const { state, isReconnecting, _agent: agent, id } = this.#call;
+    return {
+      connected: state === "Connected", reconnecting: isReconnecting, linked: agent.isHubReachable,
+      relaysLost: agent._media.relaysLost(id), sample: this.#sample,
+    };
   }
 
   /** @param {MediaStatsReportSample} sample */
-  #judge({ audio: { send: [send], receive: [receive] } }) {
+  async #listen({ audio: { send: [send] } }) {
     const call = this.#call;
-    if (receive && call.state === "Connected") {
-      const expected = receive.packetsPerSecond + receive.packetsLostPerSecond;
-      const lost = expected ? receive.packetsLostPerSecond / expected : 0;
-      this.network._set("networkReceiveQuality", quality(lost, receive.jitterInMs));
-      this.network._set("networkReconnect", receive.packetsPerSecond === 0 ? DiagnosticQuality.Bad : DiagnosticQuality.Good);
-    }
-    if (!send || call.state !== "Connected") return;
-    this.network._set("networkSendQuality", quality(0, send.jitterInMs ?? 0, send.rttInMs));
-    const level = send.audioInputLevel ?? 0;
-    this.#silent = level === 0 && !call.isMuted ? this.#silent + 1 : 0;
-    this.media._set("microphoneNotFunctioning", this.#silent >= SILENT_SAMPLES);
+    const [stream] = call.localAudioStreams;
+    if (call.state !== "Connected" || !send || !stream) return;
+    // What is sent while muted is silence: the microphone itself is listened to.
+    const volume = call.isMuted ? await stream.getVolume() : null;
+    const [track] = (await stream.getMediaStream()).getAudioTracks();
+    if (stream !== this.#stream) [this.#stream, this.#zeros, this.#sounded] = [stream, 0, false];
+    this.#sounded ||= (send.audioInputLevel ?? 0) > 0;
+    this.#zeros = send.audioInputLevel || call.isMuted ? 0 : this.#zeros + 1;
+    this.media._say(media({
+      speakingWhileMuted: (volume?.level ?? 0) > SPEECH,
+      microphone: this.#microphone(stream, track),
+      speakerLost: call._agent._devices._isGone("Speaker"),
+    }));
   }
 
-  /** What is sent while muted is silence: the microphone itself is listened to. */
-  async #listen() {
-    const call = this.#call;
-    const volume = call.isMuted && call.state === "Connected" ? await call.localAudioStreams[0]?.getVolume() : null;
-    this.media._set("speakingWhileMicrophoneIsMuted", (volume?.level ?? 0) > SPEECH);
+  /**
+   * @param {LocalAudioStream} stream
+   * @param {MediaStreamTrack | undefined} track
+   * @returns {Microphone}
+   */
+  #microphone(stream, track) {
+    if (stream._isMicrophone && this.#permission?.state === "denied") return "denied";
+    if (stream._isMicrophone && this.#call._agent._devices._isGone("Microphone")) return "none";
+    if (!track || track.readyState === "ended") return "ended";
+    if (track.muted) return "muted";
+    if (!stream._isMicrophone || this.#zeros < SILENT_SAMPLES) return "works";
+    return this.#sounded ? "fell silent" : "silent";
   }
-}
-
-/**
- * @param {number} lost share of packets
- * @param {number} jitter in ms
- * @param {number} [rtt] in ms
- */
-function quality(lost, jitter, rtt = 0) {
-  if (lost > 0.1 || jitter > 100 || rtt > 1_000) return DiagnosticQuality.Bad;
-  return lost > 0.03 || jitter > 40 || rtt > 400 ? DiagnosticQuality.Poor : DiagnosticQuality.Good;
 }

@@ -108,6 +108,14 @@ export class Media {
   }
 
   /**
+   * Tell whether there are TURN servers for a call, and none could be reached.
+   * @param {string} callId
+   */
+  relaysLost(callId) {
+    return this.#legs.get(callId)?.newest?.relaysLost ?? false;
+  }
+
+  /**
    * Return what the other end says, null before and after there is any.
    * @param {string} callId
    */

@@ -44,6 +44,9 @@ export class Peer {
   #look = 0;
   /** @type {(sdp: string) => void} */
   #keys = () => {};
+  #relayed = false;
+  /** Whether there are TURN servers, and none could be reached. */
+  relaysLost = false;
 
   /**
    * @param {RTCConfiguration} configuration
@@ -54,8 +57,11 @@ export class Peer {
     this.#owner = owner;
     this.#track = track;
     this.#pc = new RTCPeerConnection(configuration);
+    const relays = configuration.iceServers?.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url)));
     this.#pc.onicecandidate = ({ candidate }) => {
+      this.#relayed ||= candidate?.type === "relay";
       if (candidate?.candidate) this.#owner.candidate(candidate);
+      else if (relays) this.relaysLost = !this.#relayed;
     };
     this.#pc.onconnectionstatechange = () => this.#stateChanged();
   }

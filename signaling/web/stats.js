@@ -7,7 +7,8 @@ import { Emitter } from "./events.js";
 /**
  * @typedef {{ id: string, codecName?: string, bitrate: number, jitterInMs?: number, packets: number,
  *   packetsPerSecond: number, packetsLost: number, packetsLostPerSecond: number, rttInMs?: number,
- *   audioInputLevel?: number }} AudioSendStats levels 0 to 65536, as ACS has them
+ *   audioInputLevel?: number, fractionLost?: number }} AudioSendStats levels 0 to 65536, as ACS has them; beyond ACS the
+ *   share of packets that the other end has missed of late
  * @typedef {{ id: string, codecName?: string, bitrate: number, jitterInMs: number, packets: number,
  *   packetsPerSecond: number, packetsLost: number, packetsLostPerSecond: number, jitterBufferDelayInMs?: number,
  *   audioOutputLevel?: number, healedRatio: number }} AudioReceiveStats
@@ -112,9 +113,7 @@ function compare(report, before) {
   const codec = (/** @type {any} */ { codecId }) => report.get(codecId)?.mimeType?.replace("audio/", "");
   for (const stat of all) {
     const old = before?.get(stat.id);
-    const seconds = old ? (stat.timestamp - old.timestamp) / 1000 : 0;
-    const rate = (/** @type {string} */ name) =>
-      seconds > 0 ? Math.max(0, ((stat[name] ?? 0) - (old?.[name] ?? 0)) / seconds) : 0;
+    const rate = (/** @type {string} */ name) => perSecond(name, stat, old);
     const shared = { id: stat.id, codecName: codec(stat) };
     if (stat.type === "inbound-rtp" && stat.kind === "audio") {
       const delay = stat.jitterBufferEmittedCount ? stat.jitterBufferDelay / stat.jitterBufferEmittedCount : 0;
@@ -139,7 +138,8 @@ function compare(report, before) {
         packets: stat.packetsSent ?? 0,
         packetsPerSecond: rate("packetsSent"),
         packetsLost: remote?.packetsLost ?? 0,
-        packetsLostPerSecond: 0,
+        packetsLostPerSecond: remote ? perSecond("packetsLost", remote, before?.get(remote.id)) : 0,
+        fractionLost: remote?.fractionLost,
         jitterInMs: remote ? 1000 * (remote.jitter ?? 0) : undefined,
         rttInMs: remote?.roundTripTime === undefined ? undefined : 1000 * remote.roundTripTime,
         audioInputLevel: LEVEL * (source?.audioLevel ?? 0),
@@ -150,4 +150,15 @@ function compare(report, before) {
     }
   }
   return sample;
+}
+
+/**
+ * Return how much a figure grew, by the clock of who measured it.
+ * @param {string} name
+ * @param {any} stat
+ * @param {any} old
+ */
+function perSecond(name, stat, old) {
+  const seconds = old ? (stat.timestamp - old.timestamp) / 1000 : 0;
+  return seconds > 0 ? Math.max(0, ((stat[name] ?? 0) - (old[name] ?? 0)) / seconds) : 0;
 }

@@ -75,6 +75,11 @@ export class LocalAudioStream extends Emitter {
     return this.#source instanceof MediaStream ? undefined : this.#source;
   }
 
+  /** @internal */
+  get _isMicrophone() {
+    return !(this.#source instanceof MediaStream);
+  }
+
   /** @returns {Promise<MediaStream>} */
   async getMediaStream() {
     if (this.#source instanceof MediaStream) return this.#source;

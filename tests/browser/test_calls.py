@@ -16,9 +16,9 @@ from tests.e2e.people import People, Person, eventually, until
 pytestmark = pytest.mark.browser
 
 
-async def connect(join: Join, people: People, caller: str) -> tuple[BrowserPerson, Person]:
+async def connect(join: Join, people: People, caller: str, **options: object) -> tuple[BrowserPerson, Person]:
     """Connect Alice at a browser with Bob at a node."""
-    alice, bob = await join("alice"), await people.join("bob")
+    alice, bob = await join("alice", **options), await people.join("bob")
     if caller == "alice":
         await alice.dial("bob")
         await bob.pick_up()
@@ -39,7 +39,24 @@ async def test_each_hears_the_other(join: Join, people: People, caller: str) -> 
     await alice.do("void call.hangUp()")
     await alice.state("Disconnected")
     assert await alice.do("[call.callEndReason.code, call.callEndReason.subCode]") == [0, 0]
+    assert await alice.do(f"[{participant}.state, {participant}.callEndReason.code]") == ["Disconnected", 0]
     await eventually(lambda: not bob.agent.calls)
+    survey = (
+        "{ overallRating: { score: 4, issues: ['HadToRejoin'] }, audioRating: { score: 9, scale: SCALE } }"
+    )
+    scale = "{ lowerBound: 0, upperBound: 10, lowScoreThreshold: 3 }"
+    submit = f"call.feature(sdk.Features.CallSurvey).submitSurvey({survey.replace('SCALE', scale)})"
+    filed = await alice.do(submit)
+    [entry] = (await people.client.admin("GET", "/v1/surveys")).json["surveys"]
+    assert (filed["id"], filed["callId"]) == (str(entry["number"]), entry["call_id"])
+    assert filed["localParticipantId"] == entry["user"]["raw_id"]
+    assert entry["survey"]["overall_rating"]["issues"] == ["HadToRejoin"]
+    assert entry["survey"]["audio_rating"]["scale"]["upper_bound"] == 10
+    refused = (
+        "call.feature(sdk.Features.CallSurvey).submitSurvey({}).catch((error) => [error.code, error.message])"
+    )
+    code, message = await alice.do(refused)
+    assert code == 400 and "overall_rating" in message
 
 
 @pytest.mark.parametrize("caller", ["alice", "bob"])
@@ -65,18 +82,28 @@ async def test_hold_from_both_sides(join: Join, people: People, caller: str) -> 
     await both(alice, bob)
 
 
-async def test_mute_both_ways(join: Join, people: People) -> None:
-    alice, bob = await connect(join, people, "alice")
-    media = "call.feature(sdk.Features.UserFacingDiagnostics).media"
-    await alice.do(f"void {media}.on('diagnosticChanged', ({{ diagnostic }}) => log.push([diagnostic]))")
+async def test_mute_both_ways_and_what_is_wrong(join: Join, people: People) -> None:
+    relay = {"urls": ["turn:127.0.0.1:1?transport=tcp"], "username": "alice", "credential": "none"}
+    client = {"networkConfiguration": {"turn": {"iceServers": [relay]}}}
+    alice, bob = await connect(join, people, "alice", client=client)
+    diagnostics = "call.feature(sdk.Features.UserFacingDiagnostics)"
+    for kind in ("media", "network"):
+        told = "({ diagnostic, value }) => log.push([diagnostic, value])"
+        await alice.do(f"void {diagnostics}.{kind}.on('diagnosticChanged', {told})")
     await alice.do("void call.mute()")
-    await alice.until("log.some(([what]) => what === 'speakingWhileMicrophoneIsMuted')")
+    wrong = "log.some(([what, value]) => what === '{}' && value === true)"
+    await alice.until(wrong.format("speakingWhileMicrophoneIsMuted"))
     await asyncio.gather(silence(bob), hears(alice, "bob"))
     await alice.do("void call.unmute(), void call.muteIncomingAudio()")
     assert await alice.do("[call.isMuted, call.isIncomingAudioMuted]") == [False, True]
     await asyncio.gather(silence(alice), hears(bob, "alice"))
     await alice.do("void call.unmuteIncomingAudio()")
     await hears(alice, "bob")
+    await alice.until(wrong.format("networkRelaysNotReachable"))
+    await alice.do(
+        "void (await call.localAudioStreams[0].getMediaStream()).getTracks().forEach((track) => track.stop())"
+    )
+    await alice.until(wrong.format("microphoneNotFunctioning"))
 
 
 @pytest.mark.parametrize("caller", ["alice", "bob"])

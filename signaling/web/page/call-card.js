@@ -4,13 +4,12 @@
 /** @import { Softphone } from "./softphone.js" */
 /** @import { Volume } from "../streams.js" */
 
-import { DiagnosticQuality } from "../diagnostics.js";
-import { Features } from "../callnode.js";
+import { DiagnosticQuality, Features } from "../callnode.js";
 import { avatar, button, duration, h, levelMeter, newId, rename } from "./dom.js";
 import { openAdd } from "./group-dialogs.js";
 import { isKey, keypad } from "./keypad.js";
 import { isHere, Participants } from "./participants.js";
-import { quality } from "./quality.js";
+import { qualityOf } from "./quality.js";
 import { complain } from "./said.js";
 import { openTransfer } from "./transfer-dialog.js";
 
@@ -75,7 +74,7 @@ export class CallCard {
       h("div", { class: "levels" }, h("div", {}, "You", this.#mine), h("div", {}, "They", this.#theirs)),
       this.#participants.element,
       h("div", { class: "tiles" }, this.#mute, this.#hold, this.#keys, this.#add, this.#transfer, end), this.#noTransfer,
-      this.#keypad, quality(call));
+      this.#keypad, qualityOf(call));
     this.element.addEventListener("keydown", (event) => this.#typed(event));
     for (const event of ["stateChanged", "isMutedChanged", "remoteParticipantsUpdated"]) call.on(event, () => this.update());
     call.on("remoteAudioStreamsUpdated", () => this.#hear());

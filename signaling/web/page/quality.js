@@ -3,13 +3,15 @@
 /** @import { Call } from "../call.js" */
 /** @import { MediaStatsReportSample } from "../stats.js" */
 
-import { Features } from "../callnode.js";
+import { DiagnosticQuality, Features } from "../callnode.js";
+import { quality, shareLost } from "../judgement.js";
 import { h } from "./dom.js";
 
-const WORDS = { good: "Good", fair: "Fair", bad: "Bad" };
+/** @type {Record<number, string>} */
+const WORDS = { [DiagnosticQuality.Good]: "Good", [DiagnosticQuality.Poor]: "Fair", [DiagnosticQuality.Bad]: "Bad" };
 
 /** @param {Call} call */
-export function quality(call) {
+export function qualityOf(call) {
   const word = h("span", { class: "quality" }, "Not measured yet");
   const figures = h("dl", {});
   const element = h("details", {}, h("summary", {}, "Sound quality ", word), figures);
@@ -18,7 +20,7 @@ export function quality(call) {
     const judged = judge(sample);
     if (!judged) return;
     word.textContent = WORDS[judged.grade];
-    element.dataset.quality = judged.grade;
+    element.dataset.quality = word.textContent.toLowerCase();
     figures.replaceChildren(...judged.rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   });
   return element;
@@ -26,22 +28,19 @@ export function quality(call) {
 
 /**
  * @param {MediaStatsReportSample} sample
- * @returns {{ grade: keyof WORDS, rows: [string, string][] } | null}
+ * @returns {{ grade: number, rows: [string, string][] } | null}
  */
 function judge({ audio: { send: [send], receive: [receive] }, transports: [path] }) {
   if (!receive || !send) return null;
-  const expected = receive.packetsPerSecond + receive.packetsLostPerSecond;
-  const loss = expected ? receive.packetsLostPerSecond / expected : 0;
   const rtt = path?.rttInMs ?? send.rttInMs ?? 0;
-  const bad = loss > 0.1 || receive.jitterInMs > 100 || rtt > 1000;
-  const poor = loss > 0.03 || receive.jitterInMs > 40 || rtt > 400;
+  const lost = shareLost(receive);
   return {
-    grade: bad ? "bad" : poor ? "fair" : "good",
+    grade: quality(lost, receive.jitterInMs, rtt),
     rows: [
       ["Codec", receive.codecName ?? "–"],
       ["Received", `${Math.round(receive.bitrate / 1000)} kbit/s`],
       ["Sent", `${Math.round(send.bitrate / 1000)} kbit/s`],
-      ["Lost", `${(100 * loss).toFixed(1)} %`],
+      ["Lost", `${(100 * lost).toFixed(1)} %`],
       ["Jitter", `${receive.jitterInMs.toFixed(0)} ms`],
       ["Round trip", `${rtt.toFixed(0)} ms`],
       ["Buffer", `${(receive.jitterBufferDelayInMs ?? 0).toFixed(0)} ms`],
