@@ -135,7 +135,12 @@ class Peer:
         return self._pc.localDescription.sdp
 
     async def apply_answer(self, answer: str) -> str | None:
-        """Take the answer to our offer; return the re-offer that had to wait for it, if there is one."""
+        """Take the answer to our offer; return the re-offer that had to wait for it, if there is one.
+
+        An offer that was made twice, in case it was lost, may be answered twice: the second changes nothing.
+        """
+        if self._pc.signalingState == "stable":
+            return None
         _require_fingerprint(answer)
         sdp, unresolved = _without_mdns(answer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))

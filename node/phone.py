@@ -162,9 +162,9 @@ class Phone:
                     if call.attaching:
                         self._repeat(call)
                     elif call.up:
-                        # Its path goes over, or the other end came back anew, and may not know who holds.
+                        # Its path goes over, or the other end came back anew, and may not know what was said meanwhile.
                         calls.do(orders.GoOver(call_id))
-                        calls.send(wire.CallHold(call_id, call.local_hold))
+                        self._repeat(call)
                     elif call.local_hold:
                         calls.hold(attached, on=True)
             case wire.CallEnded(call_id, reason):

@@ -118,9 +118,12 @@ export class Peer {
 
   /**
    * Take the answer to our offer; return the re-offer that had to wait for it, if there is one.
+   *
+   * An offer that was made twice, in case it was lost, may be answered twice: the second changes nothing.
    * @param {string} sdp
    */
   async applyAnswer(sdp) {
+    if (this.#pc.signalingState === "stable") return null;
     await this.#pc.setRemoteDescription({ type: "answer", sdp });
     await this.#described();
     return this.#reofferDue ? this.offer() : null;

@@ -159,9 +159,9 @@ export class Phone {
         const up = calls.put({ ...call, up: true, upAt, attaching: false, deadline: null, state: talking(call) });
         if (call.attaching) this.#repeat(call);
         else if (call.up) {
-          // Its path goes over, or the other end came back anew, and may not know who holds.
+          // Its path goes over, or the other end came back anew, and may not know what was said meanwhile.
           calls.do({ do: "goOver", callId: call.id });
-          calls.send({ type: "call.hold", call_id: call.id, on: call.localHold });
+          this.#repeat(call);
         } else if (call.localHold) calls.hold(up, true);
         return;
       }
@@ -364,7 +364,7 @@ export class Phone {
   }
 
   /**
-   * Say once more what may have been lost with the hub that was: who holds, and what is offered.
+   * Say once more what may have been lost with a hub or session that was: who holds, and what is offered.
    * @param {Session} call
    */
   #repeat(call) {

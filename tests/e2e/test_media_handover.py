@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from media.audio import FRAME_SAMPLES, Frame, level_dbfs
 from media.orders import (
+    AnswerReoffer,
+    ApplyAnswer,
     AudioUp,
     Close,
     Closed,
@@ -21,6 +23,7 @@ from media.orders import (
     MediaLost,
     Mute,
     OfferReady,
+    ReofferAnswered,
     ReofferReady,
     SetHold,
     TakeOver,
@@ -96,6 +99,21 @@ async def test_a_hold_during_a_reoffer_waits_for_its_answer(stations: Make) -> N
     await carry_reoffer(a, b, "ab", 2)
     await hears(at_a, only=B_TONE, others=())
     assert not a.told(Failed, "ab")
+
+
+async def test_an_offer_made_again_may_be_answered_twice(stations: Make) -> None:
+    a, b, at_a, at_b = await pair(stations)
+    a.engine.carry_out(SetHold("ab", local=False, remote=False, offerer=True))
+    offer = await a.news(ReofferReady, "ab")
+    assert isinstance(offer, ReofferReady)
+    for count in (1, 2):
+        b.engine.carry_out(AnswerReoffer("ab", offer.sdp))
+        answer = await b.news(ReofferAnswered, "ab", count)
+        assert isinstance(answer, ReofferAnswered)
+        a.engine.carry_out(ApplyAnswer("ab", answer.sdp))
+    await hears(at_a, only=B_TONE, others=())
+    await hears(at_b, only=A_TONE, others=())
+    assert not a.told(Failed, "ab") and not b.told(Failed, "ab")
 
 
 async def test_take_over_without_gap_or_overlap(stations: Make) -> None:

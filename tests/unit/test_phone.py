@@ -458,6 +458,15 @@ def test_an_offer_that_may_be_lost_is_made_again(desk: Desk) -> None:
     assert (desk.call().reoffer, desk.phone.deadline) == ("", None)
 
 
+def test_an_offer_is_made_again_to_an_end_that_came_back_anew(desk: Desk) -> None:
+    desk.outgoing()
+    desk.media(AudioUp("c1"))
+    desk.give(Hold("c1", True))
+    desk.media(ReofferReady("c1", "reoffer"))
+    out = sent(desk.hub(CallConnected("c1")))
+    assert out == [CallHold("c1", True), CallUpdate("c1", "offer", "reoffer")]
+
+
 def test_mailbox_and_errors_are_passed_on(desk: Desk) -> None:
     error = Error(UNKNOWN_CALL, "call.up c9")
     assert desk.hub(MailboxChanged(2, 5)) == [MailboxNews(2, 5)]

@@ -224,6 +224,17 @@ test("a hub that began anew is told of the calls that are heard; all else ends",
   assert.equal(desk.give({ is: "tick" }).news.at(-1).call.endReason.sub_code, 3100);
 });
 
+test("an offer is made again to an end that came back anew", () => {
+  const desk = new Desk();
+  desk.outgoing();
+  desk.give({ is: "hold", callId: "c1", on: true });
+  desk.media("reofferReady", "c1", { sdp: "hold" });
+  assert.deepEqual(desk.hub("call.connected", { call_id: "c1" }).sent, [
+    { type: "call.hold", call_id: "c1", on: true },
+    { type: "call.update", call_id: "c1", kind: "offer", sdp: "hold" },
+  ]);
+});
+
 test("digits, speech, candidates, and news of the mailbox", () => {
   const desk = new Desk();
   desk.outgoing();
