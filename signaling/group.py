@@ -71,10 +71,10 @@ class Group(Struct, frozen=True, kw_only=True):
 
 def pair(call: Call, group_id: str, mixer: str) -> Group:
     """Return the group that a call of two becomes."""
-    ends = (("caller", call.caller), ("callee", call.answerer))
+    ends = (("caller", call.caller, call.caller.party), ("callee", call.answerer, call.outcome.party))
     members = tuple(
-        Member(id=end, party=leg.party, call=call.id, session=leg.session, up=True)
-        for end, leg in ends
+        Member(id=end, party=party, call=call.id, session=leg.session, up=True)
+        for end, leg, party in ends
         if leg is not None and leg in call.legs
     )
     return Group(id=group_id, mixer=mixer, members=members, direct=call.id, promoted=True)

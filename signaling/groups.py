@@ -36,6 +36,7 @@ from signaling.names import Names
 from signaling.parts import Participant, Party, Progress
 from signaling.presence import Presence
 from signaling.reasons import (
+    ANSWERED_ELSEWHERE,
     CANCELLED,
     ENDED_FOR_ALL,
     HUNG_UP,
@@ -100,10 +101,10 @@ class Groups:
     def add(self, session: str, message: ParticipantAdd, now: float) -> None:
         """Ask somebody in, or tell the one who wants it why not."""
         call = self._calls.all.get(message.call_id)
-        if call is None or call.leg(session) is None:
+        group = self._roster.of(message.call_id)
+        if call is None or call.leg(session) is None or (group and group.at(session) is None):
             self._deliver(session, Error(UNKNOWN_CALL, f"participant.add {message.call_id}"))
             return
-        group = self._roster.of(call.id)
         if group is not None and group.member(message.participant_id) is not None:
             return
         me = self._presence.party(session)
@@ -159,6 +160,9 @@ class Groups:
             group=group.id,
         )
         self._roster.put(replace(group, members=(*group.members, member)))
+        for asked in group.asked:
+            if asked.party.raw_id == me.raw_id:  # who joins rings no more
+                self._end(self.all[group.id], asked, ANSWERED_ELSEWHERE, now)
         self._ringing.place_to_session(call, group.mixer, now)
 
     def mute(self, session: str, call_id: str, on: bool) -> None:
@@ -171,11 +175,12 @@ class Groups:
     def end(self, call: Call, session: str, now: float) -> None:
         """End a group call for everyone, at the wish of one of them."""
         group = self._roster.of(call.id)
-        if group is None or group.direct is not None or group.at(session) is None:
+        if group is None or group.at(session) is None:
             return
         self.all[group.id] = replace(group, promoted=False)
-        for member in group.members:
-            if member.session != session:
+        others = [m for m in group.members if m.session != session and m.call != group.direct]
+        for member in others:
+            if group.id in self.all:
                 self._end(self.all[group.id], member, ENDED_FOR_ALL if member.session else CANCELLED, now)
 
     # --- what mixers say
@@ -319,7 +324,7 @@ class Groups:
                 self._roster.dissolve(group)
         elif not here or (group.promoted and len(here) == 1 and not group.asked):
             self._close(group_id, HUNG_UP, now)
-        elif group.promoted and len(group.members) == 2 and all(self._talks(member) for member in here):
+        elif group.promoted and len(group.members) == len(here) == 2 and all(map(self._talks, here)):
             self.mixing.fall(group, now)
 
     def _go_on(self, group: Group, now: float) -> None:
@@ -328,23 +333,25 @@ class Groups:
         if between_two:
             return
         self.mixing.abort(group.id, NETWORK)
-        for member in group.here:
-            if not member.up and member.call != group.direct:
-                self._end(self.all[group.id], member, NETWORK, now)
-        if group.id not in self.all:
-            return
-        group = self.all[group.id]
+        unheard = [m for m in group.here if not m.up and m.call != group.direct]
+        group = self._part(self.all[group.id], unheard, now)
         mixer = self.mixing.mixer(besides=group.mixer)
         elsewhere = [member for member in group.here if member.call != group.direct]
         if mixer is not None and elsewhere:
             group = self.all[group.id] = replace(group, mixer=mixer)
             self.mixing.rise(group, group.here, now)
-        elif group.direct is not None:
-            for member in elsewhere:
-                self._end(self.all[group.id], member, NETWORK, now)
-            self._settle(group.id, now)
-        elif len(group.here) == 2:
+        elif group.direct is None and len(group.here) == 2:
             self.mixing.fall(group, now)
+        elif group.direct is not None or unheard:
+            self._part(group, elsewhere if group.direct else [], now)
+            self._settle(group.id, now)
+
+    def _part(self, group: Group, members: list[Member], now: float) -> Group:
+        """Let members go who cannot come along; what follows from it is not decided yet."""
+        group = self._take_out(group, members, NETWORK)
+        for member in members:
+            self._end_call(group, member, NETWORK, now)
+        return group
 
     def _close(self, group_id: str, reason: Reason, now: float) -> None:
         """End a group call, and whatever is left of it."""
@@ -369,6 +376,11 @@ class Groups:
         return False
 
     def _without(self, group: Group, gone: list[Member], reason: Reason, now: float) -> None:
+        """Go on without members."""
+        self._take_out(group, gone, reason)
+        self._settle(group.id, now)
+
+    def _take_out(self, group: Group, gone: list[Member], reason: Reason) -> Group:
         """Take members out, and tell the others once more of them."""
         origin = group.origin
         if origin is not None:
@@ -380,7 +392,7 @@ class Groups:
         direct = None if any(m.call == group.direct for m in gone) else group.direct
         over = (replace(m.seen(None), state="Disconnected", reason=reason) for m in gone)
         self._roster.put(replace(group, members=rest, direct=direct, origin=origin), *over)
-        self._settle(group.id, now)
+        return self.all[group.id]
 
     def _change(self, call: Call, change: Callable[[Member], Member]) -> None:
         """Replace the member whose part a call is, and tell the others."""

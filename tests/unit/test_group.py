@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from signaling.call import Call, Leg
+from signaling.call import Call, Leg, as_party
 from signaling.group import Group, Member, pair
 from signaling.parts import Participant, Party
 from signaling.settings import User
@@ -40,6 +40,11 @@ def test_a_call_of_two_becomes_a_group() -> None:
     assert (group.direct, group.promoted, group.mixer) == ("c1", True, "mx")
     assert [m.id for m in pair(replace(CALL, gone=frozenset({"a"})), "", "").members] == ["callee"]
     assert [m.id for m in pair(replace(CALL, answerer=None), "", "").members] == ["caller"]
+
+
+def test_a_mailbox_is_seen_as_its_owner_not_as_who_answers_for_it() -> None:
+    box = replace(CALL, kind="voicemail", answerer=Leg("v", Party("8:acs:vm")))
+    assert pair(box, "", "").members[1].party == as_party(CALL.callee)
 
 
 def test_who_is_there_and_who_is_asked() -> None:

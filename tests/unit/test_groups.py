@@ -26,6 +26,7 @@ from signaling.messages import (
 )
 from signaling.passages import PASSAGE_SECONDS
 from signaling.reasons import (
+    ANSWERED_ELSEWHERE,
     CANCELLED,
     DECLINED,
     ENDED_FOR_ALL,
@@ -143,6 +144,12 @@ def test_asking_twice_is_asking_once(board: GroupBoard) -> None:
     assert isinstance(error, Error) and (who, error.reason) == ("dan", UNKNOWN_CALL)
 
 
+def test_a_mixer_asks_nobody_in(board: GroupBoard) -> None:
+    board.act(board.say("ann", CallJoin("a1", "g", "offer")))
+    [(who, error)] = board.say("mx", ParticipantAdd("a1", "p1", "cat"))
+    assert isinstance(error, Error) and (who, error.reason) == ("mx", UNKNOWN_CALL)
+
+
 @pytest.mark.parametrize(("name", "code"), [("nobody", UNKNOWN_USER), ("cat", NO_MIXER)])
 def test_a_refusal_is_for_the_one_who_asked(name: str, code: Reason) -> None:
     board = GroupBoard("ann", "bob", "cat")
@@ -173,6 +180,16 @@ def test_a_group_is_there_as_long_as_somebody_is_in_it(board: GroupBoard) -> Non
         assert board.group.direct is None
     board.say("ann", CallEnd("a1"))
     assert board.empty()
+
+
+def test_who_joins_a_group_rings_for_it_no_more(board: GroupBoard) -> None:
+    board.join("cat", "cat-2")
+    board.act(board.say("ann", CallJoin("a1", "g", "offer")))
+    board.ask_in("ann", "cat", "a1")
+    board.ask_in("ann", "dan", "a1")
+    told = board.act(board.say("cat", CallJoin("j1", "g", "offer")))
+    assert ended(told, "cat") == ended(told, "cat-2") == [ANSWERED_ELSEWHERE]
+    assert {m.party.name: m.session for m in board.group.members} == {"ann": "ann", "dan": None, "cat": "cat"}
 
 
 def test_who_may_not_join_is_told(board: GroupBoard) -> None:
@@ -305,6 +322,29 @@ def test_the_two_hang_up_while_the_third_answers(board: GroupBoard) -> None:
     assert board.empty()
 
 
+def test_who_is_alone_waits_for_those_who_are_asked(board: GroupBoard) -> None:
+    board.talk("ann", "bob")
+    board.ask_in("ann", "cat")
+    board.ask_in("ann", "dan")
+    board.still.update({"ann", "bob"})
+    board.take("cat")
+    board.act(board.say("ann", CallEnd("c1")))
+    assert [m.party.name for m in board.group.here] == ["cat"]
+    told = board.take("dan")
+    assert states(told, "dan")[-1] == {"cat": "Connected"}
+
+
+def test_it_ends_for_everyone_while_the_third_answers(board: GroupBoard) -> None:
+    board.talk("ann", "bob")
+    board.ask_in("ann", "cat")
+    board.ask_in("ann", "dan")
+    board.still.update({"ann", "bob"})
+    board.take("cat")
+    told = board.act(board.say("ann", CallEnd("c1", for_everyone=True)))
+    assert [ended(told, name) for name in ("bob", "cat", "dan")] == [[HUNG_UP], [ENDED_FOR_ALL], [CANCELLED]]
+    assert board.empty()
+
+
 # --- the mixer is lost
 
 
@@ -377,6 +417,17 @@ def test_who_is_not_heard_yet_is_lost_with_the_mixer(board: GroupBoard) -> None:
     told = board.act(board.lose("mx"))
     assert ended(told, "dan") == [NETWORK]
     assert board.group.mixer == "mx2"
+
+
+def test_the_mixer_is_lost_while_the_third_is_not_heard_yet(board: GroupBoard) -> None:
+    board.mixer("mx2")
+    board.talk("ann", "bob")
+    board.ask_in("ann", "cat")
+    told = board.act(board.say("cat", CallAnswer(board.group.asked[0].call, "answer")))
+    told = board.act(board.lose(board.group.mixer))
+    assert ended(told, "cat") == [NETWORK]
+    assert {"ann", "bob"} <= set(gone_over(told)), "the two who are left talk directly"
+    assert (board.hub.groups.all, board.hub.groups.mixing.passages.all) == ({}, [])
 
 
 def test_two_on_their_way_to_each_other_need_no_mixer(board: GroupBoard) -> None:

@@ -6,7 +6,7 @@ from node.exchange import CallNews, HangUp, RingOver, TransferNews
 from node.session import CallState, Session
 from signaling.messages import TransferRequest, TransferUpdate
 from signaling.parts import CallTarget
-from signaling.reasons import REPLACED
+from signaling.reasons import ENDED_FOR_ALL, HUNG_UP, REMOVED, REPLACED
 from tests.world.agent import Agent
 from tests.world.world import World
 
@@ -98,15 +98,22 @@ def goes_on(world: World, agent: Agent, call_id: str, calls: dict[str, Session])
 
 
 def nobody_is_dropped(world: World) -> None:
-    """Assert that a call that was up has ended because somebody in it hung up, or another took its place."""
+    """Assert that a call that was up has ended because somebody in it hung up, or another took its place.
+
+    In a group call one may be removed or left alone, and two who are left may know their call by two ids.
+    """
     if world.faults:
         return
     left = {n.call_id for agent in world.agents.values() for n in agent.did if isinstance(n, HangUp)}
+    parted = (REMOVED, ENDED_FOR_ALL, HUNG_UP)
     for agent in world.agents.values():
         for news in agent.news:
             if isinstance(news, CallNews) and news.call.up and news.call.state is CallState.DISCONNECTED:
                 call = news.call
-                assert call.end_reason == REPLACED or call.id in left, f"{agent.name} is dropped: {call}"
+                grouped = bool(call.group_id or call.participants) and call.end_reason in parted
+                assert call.end_reason == REPLACED or call.id in left or grouped, (
+                    f"{agent.name} is dropped: {call}"
+                )
 
 
 def at_rest(world: World) -> None:
@@ -117,7 +124,10 @@ def at_rest(world: World) -> None:
             continue
         assert agent.linked
         mine = {call.id: call for call in agent.phone.calls.values() if call.up and call.live}
-        theirs = {c.id: c for c in hub.values() if c.state == "up" and c.leg(agent.session)}
+        named = world.hub.names.of
+        theirs = {
+            named(agent.session, c.id): c for c in hub.values() if c.state == "up" and c.leg(agent.session)
+        }
         assert mine.keys() == theirs.keys(), (
             f"{agent.name} is in {sorted(mine)}, says the hub {sorted(theirs)}"
         )
@@ -126,11 +136,37 @@ def at_rest(world: World) -> None:
         for call_id, call in mine.items():
             of_one_mind(world, agent, call)
             other = theirs[call_id].other(agent.session)
-            if other is None:
+            if other is None or theirs[call_id].group is not None:
                 continue
             box = theirs[call_id].kind == "voicemail" and call.direction == "Outgoing"
-            named = theirs[call_id].callee.raw_id if box else other.party.raw_id
-            assert call.remote.raw_id == named, f"{agent.name} sees {call.remote}, it is {other.party}"
+            party = theirs[call_id].callee.raw_id if box else other.party.raw_id
+            assert call.remote.raw_id == party, (
+                f"{agent.name} sees {call.remote}, it is {party}: {theirs[call_id]}"
+            )
+    meetings(world)
+
+
+def meetings(world: World) -> None:
+    """Assert that all who are in a group call hear all others, and know who is there."""
+    for group in world.hub.groups.all.values():
+        here = {member.id: agent_of(world, member.session) for member in group.here}
+        for member in group.here:
+            agent = here[member.id]
+            if not agent.alive:
+                continue
+            call = agent.phone.calls[world.hub.names.of(agent.session, member.call)]
+            assert call.group_id == group.id and call.me == member.id, f"{agent.name}: {call}, {group}"
+            seen = {each.id: each for each in call.participants if each.state != "Disconnected"}
+            others = {m.id: m.seen(world.hub.calls.all.get(m.call)) for m in group.members if m != member}
+            assert seen == others, f"{agent.name} sees {seen}, there are {others}"
+            for other in here.values():
+                hears = other is agent or not other.alive or world.sound.hears(agent, call.id, other)
+                assert hears, f"{agent.name} does not hear {other.name}: {group}"
+
+
+def agent_of(world: World, session: str | None) -> Agent:
+    """Return the agent of a session."""
+    return next(agent for agent in world.agents.values() if agent.session == session)
 
 
 def of_one_mind(world: World, agent: Agent, call: Session) -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from node.exchange import (
     Accept,
+    AddParticipant,
     CallNews,
     CancelTransfer,
     Consent,
@@ -20,8 +21,10 @@ from node.exchange import (
     HangUp,
     Hold,
     Input,
+    Join,
     Mute,
     Reject,
+    RemoveParticipant,
     Transfer,
 )
 from signaling.messages import TransferRequest
@@ -33,6 +36,8 @@ from tests.world.agent import Agent
 from tests.world.world import World
 
 NAMES = ("ann", "bob", "cat", "dan")
+GROUPS = ("standup", "retro")
+MIXERS = ("mx", "mx2")
 PAUSES = (0.001, 0.01, 0.03, 0.1, 0.1, 1.0, 5.0)
 AWAY_SECONDS = 30.0
 
@@ -48,16 +53,21 @@ class Move(Struct, frozen=True):
 
 
 class Mix(Struct, frozen=True):
-    """What runs are made of: how many moves, how often something dies, how many have rules of their own."""
+    """What runs are made of: how many moves, how often something dies, how many have rules of their own.
+
+    With `groups` there are mixers, and people meet in group calls.
+    """
 
     moves: int
     faults: float
     rules: float
     likely: dict[str, int]
+    groups: bool = False
 
 
 TRANSFERS = Mix(50, 0.0, 0.15, {"transfer": 4, "consult": 8, "accept": 3, "consent": 2, "dial": 1})
 FAULTS = Mix(50, 0.06, 0.15, {"transfer": 4, "consult": 8, "accept": 3, "consent": 2, "dial": 1})
+MEETINGS = Mix(40, 0.04, 0.1, {"add": 5, "join": 4, "accept": 3, "dial": 2, "transfer": 1}, groups=True)
 ROUTES = Mix(60, 0.02, 1.0, {"accept": 2, "transfer": 2, "dial": 2})
 
 
@@ -75,6 +85,8 @@ class Run:
             self.world.join(name, consent=chance.random() < 0.2)
         self.world.join("ann", device="2")
         self.world.voicemail()
+        for name in MIXERS if mix.groups else ():
+            self.world.mixer(name)
 
     def possible(self, who: str, pick: float, serial: int) -> dict[str, list[Input]]:
         """Return the commands that make sense for an agent now, by kind."""
@@ -91,6 +103,8 @@ class Run:
             callers = [c.remote.name for c in phone.ringing.values() if c.remote.name in others]
             if callers:
                 may("dial back", *(Dial(f"c{serial}", name) for name in callers))
+            if self.mix.groups:
+                may("join", *(Join(f"c{serial}", group) for group in GROUPS))
         for ringing in phone.ringing:
             may("accept", Accept(ringing), Accept(ringing, hold_others=True))
             may("reject", Reject(ringing))
@@ -109,6 +123,11 @@ class Run:
             if not call.up:
                 continue
             may("hold", Hold(call.id, not call.local_hold))
+            if self.mix.groups:
+                may("add", *(AddParticipant(call.id, f"p{serial}", name) for name in NAMES))
+            if call.group_id is not None:
+                may("remove", *(RemoveParticipant(call.id, each.id) for each in call.participants))
+                may("end for everyone", HangUp(call.id, for_everyone=True))
             ask = partial(self._ask, f"t{serial}", call.id, chance)
 
             may("transfer", *(ask(ParticipantTarget(name)) for name in others))
@@ -167,11 +186,11 @@ class Run:
     def draw(self, chance: random.Random, serial: int) -> Move | None:
         """Draw the next move from what is possible."""
         there = [a for a in self.world.agents.values() if a.alive and a.user != "vm"]
-        if not there:
+        if all(agent.user in MIXERS for agent in there):
             return None
         agent = chance.choice(there)
         pick = chance.random()
-        possible = self.possible(agent.name, pick, serial)
+        possible = {} if agent.user in MIXERS else self.possible(agent.name, pick, serial)
         kinds = [kind for kind in possible for _ in range(self.mix.likely.get(kind, 1))]
         kind = chance.choice(kinds) if kinds else "nothing"
         if chance.random() < self.mix.faults:
@@ -219,6 +238,7 @@ def tally(world: World) -> Tally:
         asked = always.asked(agent)
         seen["joined"] += sum(reason == GLARE for reason in agent.reasons().values())
         calls = [news.call for news in agent.news if isinstance(news, CallNews)]
+        seen["met"] += len({call.id for call in calls if len(call.participants) > 1})
         seen["recall"] += len({c.id for c in calls if c.transfer_id and c.remote == c.transferor})
         for transfer_id, updates in always.transfers(agent).items():
             seen[updates[-1].state] += 1

@@ -52,10 +52,10 @@ class Sound:
                 peer = next((p for p in known if p and p.remote == place(sdp)), None) or self._peer()
                 if peer not in known:
                     peer.remote = place(sdp)
-                    agent.nexts[call_id] = peer
+                    self._renew(agent, call_id, peer)
                 self._tell(agent, orders.ReofferAnswered(call_id, describe("answer", agent, call_id, peer)))
             case orders.Renew():
-                peer = agent.nexts[call_id] = self._peer()
+                peer = self._renew(agent, call_id, self._peer())
                 self._tell(agent, orders.ReofferReady(call_id, describe("offer", agent, call_id, peer)))
             case orders.SetHold(offerer=offerer, local=local, remote=remote):
                 self._ends(agent, call_id).held = (local, remote)
@@ -159,6 +159,13 @@ class Sound:
 
     def _peer(self) -> Peer:
         return Peer(next(self._serial))
+
+    def _renew(self, agent: Agent, call_id: str, peer: Peer) -> Peer:
+        """Let a path be the next one of a call; one that was to be it is closed."""
+        if before := agent.nexts.get(call_id):
+            self._closed(before)
+        agent.nexts[call_id] = peer
+        return peer
 
     def _tell(self, agent: Agent, happening: orders.Happening) -> None:
         self._happen(agent, happening, None)

@@ -47,6 +47,7 @@ class World:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._wires: dict[tuple[str, str], float] = {}
+        self._happenings: dict[str, float] = {}
         self._chances: dict[tuple[str, str], random.Random] = {}
         self._logs: dict[str, list[bytes]] = {}
         self._unsent: dict[str, list[bytes]] = {}
@@ -228,7 +229,7 @@ class World:
             self.run(1)
             waits = self._hub_due is not None or any(agent.due is not None for agent in self._alive())
             calm = 0 if waits else calm + 1
-            if calm > 1:
+            if calm > 3:  # a path that is lost is missed after 3 s
                 return
         raise AssertionError("something has no end")
 
@@ -362,4 +363,7 @@ class World:
             if agent.alive:
                 self._feed(agent, exchange.FromMedia(happening))
 
-        self.later(self.sound.soon(agent, 0.001, 0.01) if delay is None else delay, act)
+        # An engine tells of things in the order in which they happen.
+        soon = self.now + (self.sound.soon(agent, 0.001, 0.01) if delay is None else delay)
+        at = self._happenings[agent.name] = max(self._happenings.get(agent.name, 0.0), soon)
+        heapq.heappush(self._heap, (at, next(self._order), act))
