@@ -162,7 +162,7 @@ class Phone:
                     if call.attaching:
                         self._repeat(call)
                     elif call.up:
-                        # Its path goes over, or the other end came back anew, and may not know what was said meanwhile.
+                        # Its path goes over, or the other end came back anew, and may not know what was said.
                         calls.do(orders.GoOver(call_id))
                         self._repeat(call)
                     elif call.local_hold:

@@ -180,8 +180,7 @@ class Groups:
         self.all[group.id] = replace(group, promoted=False)
         others = [m for m in group.members if m.session != session and m.call != group.direct]
         for member in others:
-            if group.id in self.all:
-                self._end(self.all[group.id], member, ENDED_FOR_ALL if member.session else CANCELLED, now)
+            self._end(self.all[group.id], member, ENDED_FOR_ALL if member.session else CANCELLED, now)
 
     # --- what mixers say
 

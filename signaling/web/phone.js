@@ -159,7 +159,7 @@ export class Phone {
         const up = calls.put({ ...call, up: true, upAt, attaching: false, deadline: null, state: talking(call) });
         if (call.attaching) this.#repeat(call);
         else if (call.up) {
-          // Its path goes over, or the other end came back anew, and may not know what was said meanwhile.
+          // Its path goes over, or the other end came back anew, and may not know what was said.
           calls.do({ do: "goOver", callId: call.id });
           this.#repeat(call);
         } else if (call.localHold) calls.hold(up, true);

@@ -31,6 +31,7 @@ from signaling.reasons import (
     DECLINED,
     ENDED_FOR_ALL,
     HUNG_UP,
+    MEDIA_LOST,
     NETWORK,
     NO_ANSWER,
     NO_MEDIA,
@@ -332,6 +333,12 @@ def test_who_is_alone_waits_for_those_who_are_asked(board: GroupBoard) -> None:
     assert [m.party.name for m in board.group.here] == ["cat"]
     told = board.take("dan")
     assert states(told, "dan")[-1] == {"cat": "Connected"}
+
+
+def test_a_mixer_ends_it_for_nobody_else(board: GroupBoard) -> None:
+    cat = board.three()
+    told = board.act(board.say("mx", CallEnd(cat, "media_lost", for_everyone=True)))
+    assert (ended(told, "cat"), ended(told, "ann")) == ([MEDIA_LOST], [])
 
 
 def test_it_ends_for_everyone_while_the_third_answers(board: GroupBoard) -> None:
