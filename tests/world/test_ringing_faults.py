@@ -1,6 +1,8 @@
 """Every party cut after every event while several people ring or both dial: one call, and nothing left."""
 
+import itertools
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -8,6 +10,7 @@ from node.exchange import Accept, Dial, HangUp, Reject
 from signaling.settings import Group, Settings, ToGroup, ToPerson
 from tests.world import always
 from tests.world.agent import Agent
+from tests.world.test_faults import strike
 from tests.world.world import World
 
 pytestmark = pytest.mark.world
@@ -107,49 +110,38 @@ def finish(world: World) -> None:
 @pytest.mark.parametrize("tell", STORIES)
 @pytest.mark.parametrize("victim", ["ann", "bob", "bob2", "cat", "dan", "vm"])
 def test_killed_after_every_event(tell: str, victim: str, seed: int) -> None:
-    cuts = 0
-    for step in range(1, 300):
+    for step in itertools.count(1):
         world = begin(seed)
         STORIES[tell](world)
-        target = world.steps + step
-        killed = False
-
-        def strike(w: World = world, at: int = target) -> None:
-            nonlocal killed
-            if w.steps == at:
-                w.kill(victim)
-                killed = True
-
-        world.after_event = strike
+        struck = strike(world, step, partial(world.kill, victim))
         world.run(90)
-        if not killed:
+        if not struck:
             break
-        cuts += 1
         settled(world)
         ann = world.agents["ann"]
         if victim != "ann":
             assert ann.connected() or ann.reasons(), "who dialled talks, or knows why not"
         finish(world)
-    assert cuts > 10
+    assert step > 10
 
 
 @pytest.mark.parametrize("tell", STORIES)
 @pytest.mark.parametrize("victim", ["ann", "bob", "bob2", "cat", "dan"])
 def test_socket_cut_and_resumed_after_every_event(tell: str, victim: str, seed: int) -> None:
-    for step in range(1, 120, 2):
+    def cut(world: World) -> None:
+        world.cut(victim)
+        world.later(world.random.uniform(0.0, 7.5), lambda: world.resume(victim))
+
+    for step in itertools.count(1, 2):
         world = begin(seed)
         STORIES[tell](world)
-        target = world.steps + step
-
-        def strike(w: World = world, at: int = target) -> None:
-            if w.steps == at:
-                w.cut(victim)
-                w.later(w.random.uniform(0.0, 7.5), lambda: w.resume(victim))
-
-        world.after_event = strike
+        struck = strike(world, step, partial(cut, world))
         world.run(90)
         settled(world)
         ann = world.agents["ann"]
         assert ann.connected() or ann.reasons()
         assert len(talking(world)) in (0, 2)
         finish(world)
+        if not struck:
+            break
+    assert step > 10
