@@ -1,5 +1,7 @@
 """A person at the softphone page: what they see, press and hear."""
 
+from re import Pattern
+
 from playwright.async_api import Locator, expect
 
 from tests.browser.person import Listener
@@ -25,7 +27,7 @@ class Softphone(Listener):
         """Wait until the call with somebody is in a state."""
         await expect(self.call(name)).to_have_attribute("data-state", state)
 
-    async def press(self, button: str, within: Locator | None = None) -> None:
+    async def press(self, button: str | Pattern[str], within: Locator | None = None) -> None:
         await (within or self.page).get_by_role("button", name=button, exact=True).click()
 
     async def told(self, text: str) -> None:

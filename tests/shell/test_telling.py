@@ -334,7 +334,14 @@ async def test_mail_that_is_refused_for_good_is_given_up(
     assert "given up after 1 tries: localhost answers 554" in caplog.text
 
 
-@pytest.mark.parametrize(("change", "said"), [({"password": "wrong"}, "535"), ({"security": "none"}, "530")])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"password": "wrong"}, "answers 535"),
+        ({"security": "none"}, "SMTPException"),  # no login is offered
+        ({"user": ""}, "answers 530"),
+    ],
+)
 async def test_a_server_that_does_not_let_us_in_is_asked_again(
     change: dict[str, str],
     said: str,
@@ -349,6 +356,7 @@ async def test_a_server_that_does_not_let_us_in_is_asked_again(
             while "is tried again" not in caplog.text:
                 await asyncio.sleep(0.01)
         assert await client.hub._store.next_notice() is not None
+    assert said in caplog.text
     assert PASSWORD not in caplog.text and post.came.empty()
 
 
