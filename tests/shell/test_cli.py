@@ -358,11 +358,10 @@ async def test_the_demo_says_first_that_it_cannot_write_its_figures(tmp_path: Pa
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_demo_that_is_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     async with callnode("demo", "--json", tmp_path / "demo.json", TMPDIR=str(tmp_path)) as demo:
-        assert demo.process.stderr is not None
         async with asyncio.timeout(PATIENCE):
-            while b"come online" not in await demo.process.stderr.readline():
+            while b"come online" not in await demo.stderr.readline():
                 pass
-        others = children(demo.process.pid)
+        others = children(demo.pid)
         demo.tell(number)
         ended = await demo.end()
     assert len(others) >= 2
