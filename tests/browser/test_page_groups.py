@@ -6,11 +6,11 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from media.measure import correlation
-from node import GroupCallLocator, JoinCallOptions
+from node import CallState, GroupCallLocator, JoinCallOptions
 from tests.browser.conftest import Open
 from tests.browser.person import HEARING_SECONDS, Listener, both, listen
 from tests.browser.softphone import Softphone
-from tests.e2e.people import SENTENCES, People, Person, eventually
+from tests.e2e.people import SENTENCES, People, Person, eventually, until
 
 pytestmark = pytest.mark.browser
 
@@ -88,6 +88,41 @@ async def test_why_somebody_does_not_come(softphone: Open, people: People, mixer
     await alice.told("Carol is no longer asked in.")
     await expect(row(card, "Carol")).to_have_count(0)
     await both(alice, bob)
+
+
+async def test_asked_into_a_group_that_ends_for_everyone(
+    softphone: Open, people: People, mixer: None
+) -> None:
+    bob, carol, alice = await people.join("bob"), await people.join("carol"), await softphone("alice")
+    dave = await people.join("dave")
+    call = bob.dial("carol")
+    await carol.pick_up()
+    await until(call, CallState.CONNECTED)
+    call.add_participant("alice")
+    ring = alice.page.get_by_role("alertdialog", name="Bob is calling")
+    await expect(ring).to_have_accessible_description("asks you into a group call")
+    await alice.press("Answer")
+    await alice.talks("Group of 3")
+    # Another call cannot be connected with a group.
+    await alice.press("Call Dave")
+    await dave.pick_up()
+    await alice.talks("Dave")
+    await alice.press("Transfer", alice.call("Dave"))
+    dialog = alice.page.get_by_role("dialog", name="Transfer Dave")
+    await expect(dialog.get_by_role("button", name="Transfer to Carol")).to_be_visible()
+    await expect(dialog.get_by_role("button", name="Connect Dave")).to_have_count(0)
+    await alice.press("Close", dialog)
+    group = alice.call("Group of 3")
+    sure = alice.page.get_by_role("dialog", name="End the call for everyone?")
+    await alice.press("End for everyone", group)
+    await expect(sure.get_by_role("button", name="Cancel")).to_be_focused()
+    await alice.page.keyboard.press("Enter")
+    await expect(sure).to_have_count(0)
+    await alice.press("End for everyone", group)
+    await alice.press("End for everyone", sure)
+    await expect(group).to_have_count(0)
+    await eventually(lambda: not bob.agent.calls and not carol.agent.calls)
+    assert dave.agent.calls
 
 
 async def test_a_group_is_joined_by_its_link(softphone: Open, people: People, mixer: None) -> None:

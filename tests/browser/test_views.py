@@ -140,6 +140,8 @@ async def test_groups(softphone: Open, people: People, axe: Path, mixer: None) -
     await alice.told("Dana Fuller did not come.")
     await alice.press("Dismiss")
     await look.at("group")
+    await alice.press("End for everyone")
+    await look.at("group-end")
 
 
 async def test_mailbox_history_settings(softphone: Open, people: People, axe: Path, tmp_path: Path) -> None:

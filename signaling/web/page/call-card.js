@@ -2,15 +2,15 @@
 
 /** @import { Call } from "../call.js" */
 /** @import { Softphone } from "./softphone.js" */
-/** @import { Volume } from "../streams.js" */
+/** @import { LocalAudioStream, RemoteAudioStream, Volume } from "../streams.js" */
 
 import { DiagnosticQuality, Features } from "../callnode.js";
 import { avatar, button, duration, h, levelMeter, newId, rename } from "./dom.js";
 import { openAdd } from "./group-dialogs.js";
 import { isKey, keypad } from "./keypad.js";
-import { isHere, Participants } from "./participants.js";
+import { isHere, isUp, Participants } from "./participants.js";
 import { qualityOf } from "./quality.js";
-import { complain } from "./said.js";
+import { attempt } from "./said.js";
 import { openTransfer } from "./transfer-dialog.js";
 
 const STATES = {
@@ -21,7 +21,10 @@ const STATES = {
 /** @type {Record<string, string>} */
 const WARNINGS = {
   speakingWhileMicrophoneIsMuted: "You are muted: nobody hears what you say.",
+  noMicrophoneDevicesEnumerated: "No microphone is left. Plug one in.",
+  microphonePermissionDenied: "The browser has taken the microphone from this page. Allow it in the browser's settings of this page.",
   microphoneNotFunctioning: "Your microphone gives no sound. Choose another in the settings.",
+  microphoneMuteUnexpectedly: "Your microphone is silent: is it muted by a switch, or by the system?",
   networkReconnect: "Nothing is heard of the other end. Trying to get the sound back…",
 };
 
@@ -52,32 +55,31 @@ export class CallCard {
   #transfer;
   #participants;
   #noTransfer = h("p", { class: "hint", id: newId(), hidden: true }, "A group call is not transferred: add the person, then leave.");
-  #measured = false;
-  /** @type {Volume | null} */
-  #heard = null;
+  /** @type {Map<ReturnType<typeof levelMeter>, Volume>} what each meter shows */
+  #heard = new Map();
 
   /** @param {Softphone} phone @param {Call} call */
   constructor(phone, call) {
     this.#phone = phone;
     this.#call = call;
-    this.#mute = button("Mute", () => this.#try(call.isMuted ? call.unmute() : call.mute()), { icon: "mic" });
-    this.#hold = button("Hold", () => this.#toggleHold(), { icon: "pause" });
+    this.#mute = button("Mute", () => attempt(() => (call.isMuted ? call.unmute() : call.mute())), { icon: "mic" });
+    this.#hold = button("Hold", () => attempt(() => this.#toggleHold()), { icon: "pause" });
     this.#keys = button("Keypad", () => this.#toggleKeypad(), { icon: "keypad" });
     this.#keys.setAttribute("aria-expanded", "false");
     this.#participants = new Participants(phone, call, () => this.update());
     this.#add = button("Add", () => openAdd(phone, call, this.#participants), { icon: "add" });
     this.#transfer = button("Transfer", () => openTransfer(phone, call, this.element), { icon: "transfer" });
-    const end = button("Hang up", () => this.#try(call.hangUp()), { icon: "hang-up", class: "danger" });
+    const end = button("Hang up", () => attempt(() => call.hangUp()), { icon: "hang-up", class: "danger" });
     this.element = h("article", { class: "card call", tabIndex: -1 },
       h("header", {}, this.#picture, h("div", { class: "who" }, this.#name, this.#state), this.#clock),
       this.#warning,
       h("div", { class: "levels" }, h("div", {}, "You", this.#mine), h("div", {}, "They", this.#theirs)),
       this.#participants.element,
-      h("div", { class: "tiles" }, this.#mute, this.#hold, this.#keys, this.#add, this.#transfer, end), this.#noTransfer,
+      h("div", { class: "tiles" }, this.#mute, this.#hold, this.#keys, this.#add, this.#transfer, end), this.#participants.end, this.#noTransfer,
       this.#keypad, qualityOf(call));
     this.element.addEventListener("keydown", (event) => this.#typed(event));
     for (const event of ["stateChanged", "isMutedChanged", "remoteParticipantsUpdated"]) call.on(event, () => this.update());
-    call.on("remoteAudioStreamsUpdated", () => this.#hear());
+    for (const event of ["localAudioStreamsUpdated", "remoteAudioStreamsUpdated"]) call.on(event, () => this.#measure());
     this.#watch();
     this.#timer = setInterval(() => this.#tick(), 1000);
     this.update();
@@ -95,7 +97,7 @@ export class CallCard {
   /** Show what is. */
   update() {
     const call = this.#call;
-    const talking = ["Connected", "LocalHold", "RemoteHold"].includes(call.state);
+    const talking = isUp(call);
     if (this.#shownName !== this.name) {
       this.#shownName = this.#name.textContent = this.name;
       const picture = avatar(this.name);
@@ -123,7 +125,7 @@ export class CallCard {
     this.#keys.disabled = call.state !== "Connected";
     if (this.#keys.disabled) this.#showKeypad(false);
     this.#tick();
-    if (call.state === "Connected") void this.#measure();
+    this.#measure();
     if (call.state === "Disconnected") clearInterval(this.#timer);
   }
 
@@ -165,27 +167,29 @@ export class CallCard {
     this.#clock.textContent = this.#since ? duration((Date.now() - this.#since) / 1000) : "";
   }
 
-  async #measure() {
-    if (this.#measured) return;
-    this.#measured = true;
-    const own = await this.#call.localAudioStreams[0]?.getVolume().catch(() => null);
-    own?.on("levelChanged", ({ level }) => this.#mine.show(this.#call.isMuted ? 0 : level));
-    await this.#hear();
+  /** Follow how loud both ends are, also when a microphone or the way by which the other end comes is another one. */
+  #measure() {
+    const call = this.#call;
+    if (call.state !== "Connected") return;
+    void this.#hear(this.#mine, call.localAudioStreams[0]);
+    void this.#hear(this.#theirs, call.remoteAudioStreams[0]);
   }
 
-  /** What is heard comes another way when a call of two becomes a group, or is one no more. */
-  async #hear() {
-    const other = await this.#call.remoteAudioStreams[0]?.getVolume().catch(() => null);
-    if (!other || other === this.#heard) return;
-    this.#heard = other;
-    other.on("levelChanged", ({ level }) => other === this.#heard && this.#theirs.show(level));
+  /** @param {ReturnType<typeof levelMeter>} meter @param {LocalAudioStream | RemoteAudioStream | undefined} stream */
+  async #hear(meter, stream) {
+    const volume = await stream?.getVolume().catch(() => null);
+    if (!volume || this.#heard.get(meter) === volume) return;
+    this.#heard.set(meter, volume);
+    volume.on("levelChanged", ({ level }) => {
+      if (this.#heard.get(meter) === volume) meter.show(meter === this.#mine && this.#call.isMuted ? 0 : level);
+    });
   }
 
   async #toggleHold() {
     const call = this.#call;
-    if (!call.isHeld.local) return this.#try(call.hold());
+    if (!call.isHeld.local) return call.hold();
     await this.#phone.holdOthers(call);
-    await this.#try(call.resume());
+    await call.resume();
   }
 
   #toggleKeypad() {
@@ -203,7 +207,7 @@ export class CallCard {
   #press(key) {
     this.#phone.tones.key(key);
     this.#pressed.value += key;
-    void this.#try(this.#call.sendDtmf(key));
+    void attempt(() => this.#call.sendDtmf(key));
   }
 
   /** @param {KeyboardEvent} event */
@@ -216,10 +220,5 @@ export class CallCard {
       event.preventDefault();
       this.#press(event.key);
     }
-  }
-
-  /** @param {Promise<void>} work */
-  async #try(work) {
-    await work.catch(complain);
   }
 }

@@ -3,12 +3,10 @@
 /** @import { AudioDeviceInfo } from "../devices.js" */
 /** @import { Softphone } from "./softphone.js" */
 
-import { button, card, checkbox, field, h, select } from "./dom.js";
+import { button, card, checkbox, field, h, select, whileShown } from "./dom.js";
 import { player } from "./player.js";
 import { recordControl } from "./recorder.js";
 import { say } from "./said.js";
-
-const RING_MILLISECONDS = 3000;
 
 /** @param {Softphone} phone */
 export function devicesCards(phone) {
@@ -29,8 +27,7 @@ export function devicesCards(phone) {
     );
     for (const each of place.querySelectorAll("select")) each.disabled = each.options.length < 2;
   };
-  const changed = () => (place.isConnected ? void show() : phone.devices.off("audioDevicesUpdated", changed));
-  queueMicrotask(() => phone.devices.on("audioDevicesUpdated", changed));
+  whileShown(place, phone.devices, "audioDevicesUpdated", show);
   void show();
   return [card("Devices", place, test(phone)), voice(phone), notifications()];
 }
@@ -55,10 +52,7 @@ function test(phone) {
   return h("div", { class: "stack" },
     h("div", { class: "controls" }, microphone,
       button("Test the speaker", () => phone.tones.test(), { icon: "speaker" }),
-      button("Test the ring", () => {
-        phone.bell.ring();
-        setTimeout(() => phone.bell.stop(), RING_MILLISECONDS);
-      }, { icon: "bell" })),
+      button("Test the ring", () => phone.bell.testRing(), { icon: "bell" })),
     meter, hint, again);
 }
 

@@ -1,6 +1,8 @@
 /** A dialog: the browser keeps the focus in it, closes it by Escape and gives the focus back. */
 
-import { button, h } from "./dom.js";
+/** @import { Call } from "../call.js" */
+
+import { button, h, whileShown } from "./dom.js";
 import { sayIn } from "./said.js";
 
 /**
@@ -22,4 +24,13 @@ export function openDialog(title, ...children) {
   // What is said beside an open dialog is not read.
   sayIn(dialog);
   return dialog;
+}
+
+/**
+ * Close a dialog when its call is over.
+ * @param {HTMLDialogElement} dialog
+ * @param {Call} call
+ */
+export function closeWith(dialog, call) {
+  whileShown(dialog, call, "stateChanged", () => call.state === "Disconnected" && dialog.close());
 }

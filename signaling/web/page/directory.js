@@ -4,7 +4,7 @@
 /** @import { Party } from "../messages.js" */
 
 import { Emitter } from "../events.js";
-import { avatar, button, h, icon } from "./dom.js";
+import { avatar, button, h, icon, whileShown } from "./dom.js";
 import { keypad } from "./keypad.js";
 import { nothing } from "./said.js";
 
@@ -56,9 +56,10 @@ export class Directory extends Emitter {
  * A field to search in or to type a number into, and below it whom that fits, each with a button.
  * @param {Directory} directory
  * @param {{ label: string, verb: string, icon: string, pick: (whom: string, name: string) => void,
- *   but?: string[] }} how `verb` is what the buttons say before the name, `but` the raw ids of who is left out
+ *   but?: string[], beside?: Node }} how `verb` is what the buttons say before the name, `but` the raw ids of who is
+ *   left out, `beside` what stands beside the field
  */
-export function picker(directory, { label, verb, icon: picture, pick, but = [] }) {
+export function picker(directory, { label, verb, icon: picture, pick, but = [], beside }) {
   const rows = h("ul", { class: "list", "aria-label": "People" });
   const none = h("div", { role: "status" });
   const search = h("input", {
@@ -115,12 +116,12 @@ export function picker(directory, { label, verb, icon: picture, pick, but = [] }
     pad.setAttribute("aria-expanded", String(!keys.hidden));
   }, { icon: "keypad", label: "Keypad", class: "quiet" });
   pad.setAttribute("aria-expanded", "false");
-  const listen = () => element.isConnected ? show() : directory.off("changed", listen);
   const form = h("form", { role: "search", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), go()) });
   form.append(h("label", { class: "field" }, h("span", {}, label), h("span", { class: "search" }, icon("search"), search)), pad);
+  if (beside) form.append(beside);
   const element = h("div", { class: "picker" }, form, keys, none, rows);
   show();
-  queueMicrotask(() => directory.on("changed", listen));
+  whileShown(element, directory, "changed", show);
   return Object.assign(element, { search });
 }
 

@@ -1,5 +1,7 @@
 /** Elements in one expression each. */
 
+/** @import { Emitter } from "../events.js" */
+
 /**
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -139,6 +141,30 @@ export function levelMeter(label) {
 export function card(title, ...children) {
   const id = newId();
   return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), ...children);
+}
+
+/**
+ * Call a listener at every such event for as long as an element, which is about to be shown, is on the page.
+ * @param {HTMLElement} element
+ * @param {Emitter} emitter
+ * @param {string} event
+ * @param {() => void} listener
+ */
+export function whileShown(element, emitter, event, listener) {
+  const heard = () => (element.isConnected ? listener() : emitter.off(event, heard));
+  queueMicrotask(() => emitter.on(event, heard));
+}
+
+/**
+ * Mark the tab of what is shown.
+ * @param {HTMLElement[]} tabs
+ * @param {number} shown
+ */
+export function mark(tabs, shown) {
+  for (const [at, tab] of tabs.entries()) {
+    if (at === shown) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  }
 }
 
 /**

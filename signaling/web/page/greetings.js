@@ -7,7 +7,7 @@ import { button, card, field, h, select } from "./dom.js";
 import { toOgg } from "./ogg.js";
 import { player } from "./player.js";
 import { recordControl } from "./recorder.js";
-import { complain, fill, say } from "./said.js";
+import { attempt, fill, say, sentence } from "./said.js";
 import { personField } from "./target.js";
 
 /** @type {[kind: GreetingKind, name: string, when: string][]} */
@@ -43,38 +43,23 @@ function greeting(phone, [kind, name, text], own, changed) {
   const file = h("input", { type: "file", accept: "audio/*", hidden: true, onchange: async () => {
     const [chosen] = file.files ?? [];
     file.value = "";
-    if (chosen) await preview(chosen);
+    if (chosen) void attempt(() => preview(chosen));
   } });
   const upload = button("Choose a file", () => file.click(), { icon: "upload" });
   const preview = async (/** @type {Blob} */ sound) => {
-    try {
-      const ogg = await toOgg(sound);
-      const use = button("Use it", async () => {
-        try {
-          await phone.hub.putGreeting(kind, ogg);
-          say("Callers hear this greeting from now on.");
-          changed();
-        } catch (error) {
-          complain(error);
-        }
-      }, { icon: "read", class: "primary" });
-      draft.replaceChildren(
-        player({ label: `the new greeting ${name}`, duration: 0, load: async () => ogg, speaker: () => phone.speaker }),
-        h("div", { class: "controls" }, use, button("Discard", () => (draft.replaceChildren(), record.focus()))));
-      use.focus();
-    } catch (error) {
-      complain(error);
-    }
+    const ogg = await toOgg(sound);
+    const use = button("Use it", () => put(ogg, "Callers hear this greeting from now on."), { icon: "read", class: "primary" });
+    draft.replaceChildren(
+      player({ label: `the new greeting ${name}`, duration: 0, load: async () => ogg, speaker: () => phone.speaker }),
+      h("div", { class: "controls" }, use, button("Discard", () => (draft.replaceChildren(), record.focus()))));
+    use.focus();
   };
-  const remove = button("Remove", async () => {
-    try {
-      await phone.hub.putGreeting(kind, null);
-      say("The greeting was removed.");
-      changed();
-    } catch (error) {
-      complain(error);
-    }
-  }, { icon: "trash", class: "quiet-danger" });
+  const put = (/** @type {Blob | null} */ ogg, /** @type {string} */ told) => attempt(async () => {
+    await phone.hub.putGreeting(kind, ogg);
+    say(told);
+    changed();
+  });
+  const remove = button("Remove", () => put(null, "The greeting was removed."), { icon: "trash", class: "quiet-danger" });
   const element = h("section", { class: "greeting", "aria-label": name },
     h("div", { class: "who" }, h("h3", {}, name), h("p", { class: "about" }, own ? text : `${text} Not recorded: callers hear ${kind === "unavailable" ? "the built-in words" : kind === "temporary" ? "the others" : "the first one"}.`)),
     kept, h("div", { class: "controls" }, record, upload, file, own && remove), meter, draft);
@@ -115,7 +100,7 @@ function form(phone, settings) {
       });
       say("Saved.");
     } catch (error) {
-      failed.textContent = error instanceof Error ? error.message : String(error);
+      failed.textContent = sentence(error);
     }
   };
   return save;
@@ -133,7 +118,7 @@ export function pinCard(phone) {
       pin.value = "";
       say(told);
     } catch (error) {
-      fail(error instanceof Error ? error.message : String(error));
+      fail(sentence(error));
     }
   };
   const fail = (/** @type {string} */ why) => {

@@ -1,13 +1,14 @@
-/** Ask somebody into a call, and join a group by its id. */
+/** Ask somebody into a call, join a group by its id, and end it for everyone. */
 
 /** @import { Call } from "../call.js" */
 /** @import { Participants } from "./participants.js" */
 /** @import { Softphone } from "./softphone.js" */
 
 import { getIdentifierRawId } from "../callnode.js";
-import { openDialog } from "./dialog.js";
-import { field, h } from "./dom.js";
+import { closeWith, openDialog } from "./dialog.js";
+import { button, field, h } from "./dom.js";
 import { picker } from "./directory.js";
+import { attempt } from "./said.js";
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -29,8 +30,24 @@ export function openAdd(phone, call, participants) {
     },
   });
   const dialog = openDialog("Add to the call", people);
+  closeWith(dialog, call);
   people.search.focus();
-  call.on("stateChanged", () => call.state === "Disconnected" && dialog.close());
+}
+
+/**
+ * Ask whether a group call is to end for everyone.
+ * @param {Call} call
+ */
+export function openEnd(call) {
+  const end = button("End for everyone", () => {
+    dialog.close();
+    void attempt(() => call.hangUp({ forEveryone: true }));
+  }, { icon: "hang-up", class: "danger" });
+  const cancel = button("Cancel", () => dialog.close());
+  const dialog = openDialog("End the call for everyone?", h("p", {}, "Nobody stays in it. To leave the others to it, hang up."),
+    h("div", { class: "actions" }, cancel, end));
+  closeWith(dialog, call);
+  cancel.focus();
 }
 
 /** The group that an address invites to, "" if to none. @param {string} address */

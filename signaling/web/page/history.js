@@ -3,8 +3,8 @@
 /** @import { PastCall } from "./hub.js" */
 /** @import { Softphone } from "./softphone.js" */
 
-import { avatar, button, choice, day, duration, h, icon, when } from "./dom.js";
-import { complain, fill, nothing } from "./said.js";
+import { avatar, button, choice, day, duration, h, icon, when, whileShown } from "./dom.js";
+import { attempt, fill, nothing } from "./said.js";
 
 /**
  * @param {Softphone} phone
@@ -13,18 +13,19 @@ export function historyView(phone) {
   const place = h("div", { class: "stack" });
   let missed = false;
   const show = () => fill(place, () => phone.hub.history({ missed }), (first) => {
+    const which = { missed };
     if (!first.calls.length) {
       return [missed ? nothing("read", "No missed calls") : nothing("history", "No calls yet", "Calls that you make or get are listed here.")];
     }
     const days = h("div", { class: "stack" });
-    const more = button("Show earlier calls", async () => {
-      try {
-        add(await phone.hub.history({ missed, before: next }));
-      } catch (error) {
-        complain(error);
-      }
-    });
     let next = first.next;
+    let loading = false;
+    const more = button("Show earlier calls", async () => {
+      if (loading) return;
+      loading = true;
+      await attempt(async () => add(await phone.hub.history({ ...which, before: next })));
+      loading = false;
+    });
     const add = (/** @type {typeof first} */ page) => {
       for (const call of page.calls) dayOf(days, call.placed_at).append(row(phone, call));
       next = page.next;
@@ -37,11 +38,10 @@ export function historyView(phone) {
     missed = chosen === "missed";
     void show();
   });
-  const changed = () => (section.isConnected ? void show() : phone.off("callsUpdated", changed));
-  queueMicrotask(() => phone.on("callsUpdated", changed));
   void show();
   const section = h("section", { "aria-labelledby": "history-heading" },
     h("div", { class: "heading" }, h("h1", { id: "history-heading" }, "History"), which), place);
+  whileShown(section, phone, "callsUpdated", show);
   return section;
 }
 

@@ -6,7 +6,8 @@
 
 import { getIdentifierRawId } from "../callnode.js";
 import { avatar, button, h } from "./dom.js";
-import { complain, say } from "./said.js";
+import { openEnd } from "./group-dialogs.js";
+import { attempt, say } from "./said.js";
 
 /** @type {Record<string, string>} */
 const STATES = { Idle: "Asked in…", Connecting: "Asked in…", Ringing: "Ringing…", Connected: "Connected", Hold: "On hold" };
@@ -16,6 +17,15 @@ export const isHere = ({ state }) => state === "Connected" || state === "Hold";
 
 /** Whether a call was joined by its group's id. @param {Call} call */
 export const isJoined = (call) => call.outcome?.kind === "group";
+
+/** Whether a mixer stands between those who are in a call. @param {Call} call */
+const isMixed = (call) => {
+  const others = call.remoteParticipants.filter(isHere).length;
+  return others > 1 || (isJoined(call) && others > 0);
+};
+
+/** Whether a call is up, held or not. @param {Call} call */
+export const isUp = ({ state }) => ["Connected", "LocalHold", "RemoteHold"].includes(state);
 
 /** The link that lets somebody join a group. @param {string} groupId */
 const linkTo = (groupId) => `${location.origin}/#join=${groupId}`;
@@ -32,24 +42,25 @@ export class Participants {
   #list = h("ul", { "aria-label": "Participants" });
   #alone = h("p", { class: "hint", role: "status" }, "Nobody else is here yet.");
   #link;
+  /** Beside hanging up, to end the call for the others too. */
+  end;
 
   /** @param {Softphone} phone @param {Call} call @param {() => void} changed what updates the call's card, and this */
   constructor(phone, call, changed) {
     this.#phone = phone;
     this.#call = call;
     this.#changed = changed;
-    this.#link = button("Copy link", () => this.#copy(), { icon: "link" });
+    this.#link = button("Copy link", () => attempt(() => this.#copy()), { icon: "link" });
+    this.end = button("End for everyone", () => openEnd(call), { icon: "hang-up", class: "quiet-danger" });
     this.element = h("section", { class: "participants", "aria-label": "Who is in the call", hidden: true }, this.#list, this.#alone, this.#link);
   }
 
   /** Ask somebody in. @param {string} whom */
   add(whom) {
-    try {
+    void attempt(() => {
       this.#follow(this.#call.addParticipant(whom));
       this.#changed();
-    } catch (error) {
-      complain(error);
-    }
+    });
   }
 
   /** Show what is. */
@@ -67,6 +78,7 @@ export class Participants {
     this.#list.hidden = !this.#known.size;
     this.#alone.hidden = !joined || call.state !== "Connected" || this.#known.size > 0;
     this.#link.hidden = !joined;
+    this.end.hidden = !isMixed(call);
   }
 
   /** @param {RemoteParticipant} participant */
@@ -135,23 +147,19 @@ export class Participants {
     if (focused) act?.focus();
   }
 
-  /** A pair that no mixer stands between is left by hanging up. @param {RemoteParticipant} participant */
+  /** Of a pair one hangs up. @param {RemoteParticipant} participant */
   #mayRemove(participant) {
-    return !isHere(participant) || isJoined(this.#call) || this.#call.remoteParticipants.filter(isHere).length > 1;
+    return !isHere(participant) || isMixed(this.#call);
   }
 
   /** @param {RemoteParticipant} participant */
   #remove({ identifier }) {
-    void this.#call.removeParticipant(identifier).catch(complain);
+    void attempt(() => this.#call.removeParticipant(identifier));
   }
 
   async #copy() {
-    try {
-      await navigator.clipboard.writeText(linkTo(this.#call.info.groupId ?? ""));
-      say("Link copied: whoever has it, and is a user here, can join.");
-    } catch (error) {
-      complain(error);
-    }
+    await navigator.clipboard.writeText(linkTo(this.#call.info.groupId ?? ""));
+    say("Link copied: whoever has it, and is a user here, can join.");
   }
 
   /** @param {RemoteParticipant} participant */

@@ -1,7 +1,7 @@
 /** A sound with its waveform: played, sought in by pointer and keys, faster on demand. */
 
 import { button, duration as shown, h, rename, select } from "./dom.js";
-import { complain } from "./said.js";
+import { attempt } from "./said.js";
 
 const STEP_SECONDS = 0.1;
 const BARS = 100;
@@ -9,6 +9,11 @@ const HALF = 24;
 const SVG = "http://www.w3.org/2000/svg";
 /** @type {Set<() => void>} */
 const playing = new Set();
+
+/** Pause whatever is played. */
+export function pauseAll() {
+  for (const stop of playing) stop();
+}
 
 /**
  * @param {object} sound
@@ -51,24 +56,18 @@ export function player({ label, duration, peaks = [], load, speaker, heard = () 
     else if (!audio.paused) audio.pause();
   };
   const stop = () => audio.pause();
-  const play = button("Play", async () => {
+  const play = button("Play", () => attempt(async () => {
     if (!audio.paused) return audio.pause();
-    try {
-      await ready();
-      for (const other of playing) other();
-      await audio.play();
-    } catch (error) {
-      complain(error);
-    }
-  }, { icon: "play", class: "primary" });
-  seek.oninput = async () => {
+    await ready();
+    pauseAll();
+    await audio.play();
+  }), { icon: "play", class: "primary" });
+  seek.oninput = () => {
     const at = Number(seek.value);
-    try {
+    void attempt(async () => {
       await ready();
       audio.currentTime = at;
-    } catch (error) {
-      complain(error);
-    }
+    });
   };
   audio.onplay = () => (playing.add(stop), follow());
   audio.onpause = () => (playing.delete(stop), show());

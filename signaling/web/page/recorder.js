@@ -4,7 +4,7 @@
 
 import { LocalAudioStream } from "../callnode.js";
 import { button, duration, levelMeter, rename } from "./dom.js";
-import { complain } from "./said.js";
+import { attempt, sentence } from "./said.js";
 
 const MOST_SECONDS = 120;
 
@@ -18,6 +18,8 @@ export function recordControl(phone, { start, stop, icon, began, done }) {
   /** @type {Recording | null} */
   let recording = null;
   let timer = 0;
+  // Opening and closing the microphone take a moment, in which the button does nothing.
+  let busy = false;
   const finish = async () => {
     clearInterval(timer);
     const going = recording;
@@ -25,25 +27,27 @@ export function recordControl(phone, { start, stop, icon, began, done }) {
     rename(element, start, icon);
     const sound = await going?.stop();
     meter.show(0);
-    if (sound && element.isConnected) await done(sound);
+    if (sound && element.isConnected) void attempt(() => done(sound));
   };
-  const element = button(start, async () => {
-    try {
-      if (recording) return await finish();
-      recording = await Recording.start(phone, meter.show);
-      const since = Date.now();
-      const tick = () => {
-        const seconds = (Date.now() - since) / 1000;
-        rename(element, `${stop} ${duration(Math.floor(seconds))}`, "stop");
-        if (seconds >= MOST_SECONDS || !element.isConnected) void finish();
-      };
-      timer = setInterval(tick, 500);
-      tick();
-      began();
-    } catch (error) {
-      complain(error);
-    }
-  }, { icon });
+  const begin = async () => {
+    recording = await Recording.start(phone, meter.show);
+    const since = Date.now();
+    const tick = () => {
+      const seconds = (Date.now() - since) / 1000;
+      rename(element, `${stop} ${duration(Math.floor(seconds))}`, "stop");
+      if (seconds >= MOST_SECONDS || !element.isConnected) void press(finish);
+    };
+    timer = setInterval(tick, 500);
+    tick();
+    began();
+  };
+  const press = async (/** @type {() => Promise<void>} */ act) => {
+    if (busy) return;
+    busy = true;
+    await attempt(act);
+    busy = false;
+  };
+  const element = button(start, () => press(recording ? finish : begin), { icon });
   return { button: element, meter };
 }
 
@@ -102,5 +106,5 @@ function microphoneError(error) {
     NotReadableError: "The microphone is used by another program. Close that and try again.",
     SecurityError: "Browsers give the microphone only to pages over https.",
   };
-  return new Error(sentences[name] ?? (error instanceof Error ? error.message : String(error)));
+  return new Error(sentences[name] ?? sentence(error));
 }

@@ -4,7 +4,7 @@
 /** @import { Softphone } from "./softphone.js" */
 
 import { avatar, button, h } from "./dom.js";
-import { complain, say } from "./said.js";
+import { attempt, say } from "./said.js";
 
 /**
  * Show that a call comes in until it is answered or over.
@@ -13,20 +13,22 @@ import { complain, say } from "./said.js";
  * @param {HTMLElement} calls
  */
 export function showRinging(phone, incoming, calls) {
-  const { callerInfo, transferorInfo, forwardedFrom } = incoming;
+  const { callerInfo, transferorInfo, forwardedFrom, info } = incoming;
   const name = callerInfo.displayName || "Unknown";
-  const how = transferorInfo
-    ? `transferred by ${transferorInfo.displayName}`
-    : forwardedFrom
-      ? `for ${forwardedFrom.displayName}`
-      : "";
+  const how = info.groupId
+    ? "asks you into a group call"
+    : transferorInfo
+      ? `transferred by ${transferorInfo.displayName}`
+      : forwardedFrom
+        ? `for ${forwardedFrom.displayName}`
+        : "";
   const busy = phone.calls.length > 0;
   const before = document.activeElement;
-  const leave = (/** @type {() => Promise<unknown>} */ act) => async () => {
+  const leave = (/** @type {() => Promise<unknown>} */ act) => () => {
     over();
-    await act().catch(complain);
+    void attempt(act);
   };
-  const accept = button(busy ? "Hold and answer" : "Answer", leave(() => phone.answer(incoming)), { icon: "phone", class: "good" });
+  const accept = button(busy ? "Hold and answer" : "Answer", leave(() => incoming.accept()), { icon: "phone", class: "good" });
   const card = h("div", { class: "card ringing", role: "alertdialog", "aria-labelledby": `ring-${incoming.id}`, "aria-describedby": `how-${incoming.id}` },
     h("header", {}, avatar(name), h("div", { class: "who" }, h("h2", { id: `ring-${incoming.id}` }, `${name} is calling`),
       h("p", { class: "state", id: `how-${incoming.id}` }, how || (busy ? "while you are in a call" : "")))),

@@ -3,7 +3,7 @@
 /** @import { Group, Settings } from "./hub.js" */
 /** @import { Softphone } from "./softphone.js" */
 
-import { button, card, checkbox, choice, field, h, select } from "./dom.js";
+import { button, card, checkbox, choice, field, h, select, whileShown } from "./dom.js";
 import { fill, say, sentence } from "./said.js";
 import { personField, targetField } from "./target.js";
 
@@ -15,15 +15,25 @@ const ENDS = "The call ends";
 /** @param {Softphone} phone */
 export function rulesCards(phone) {
   const place = h("div", { class: "stack" });
-  const show = () => fill(place, async () => {
+  /** @type {ReturnType<typeof form> | undefined} */
+  let shown;
+  const show = (/** @type {Settings} */ settings) => (shown = form(phone, settings)).element;
+  void fill(place, async () => {
     await phone.directory.refresh();
     return phone.hub.settings();
-  }, (settings) => [form(phone, settings)]);
-  void show();
+  }, (settings) => [show(settings)]);
+  whileShown(place, phone, "rulesChanged", () => {
+    if (phone.settings && shown && !shown.follow(phone.settings)) place.replaceChildren(show(phone.settings));
+  });
   return place;
 }
 
-/** @param {Softphone} phone @param {Settings} settings */
+/**
+ * `follow` takes over rules that were changed beside the form, as far as it goes with what is not saved yet; false if
+ * the form is to be made anew.
+ * @param {Softphone} phone
+ * @param {Settings} settings
+ */
 function form(phone, settings) {
   const disturb = checkbox("Do not disturb", settings.do_not_disturb, () => (instead.element.hidden = !disturb.input.checked), "Nothing rings here.");
   const instead = targetField(phone, {
@@ -52,13 +62,18 @@ function form(phone, settings) {
   const unsaved = h("p", { class: "hint", role: "status" }, "Everything is saved.");
   const save = h("button", { type: "submit", class: "primary" }, "Save");
   const bar = h("div", { class: "card save" }, h("div", { class: "who" }, unsaved, failed), save);
-  const element = h("form", { class: "stack", noValidate: true, oninput: () => (unsaved.textContent = "Not saved yet.") },
+  let edited = false;
+  const edit = () => {
+    edited = true;
+    unsaved.textContent = "Not saved yet.";
+  };
+  const element = h("form", { class: "stack", noValidate: true, oninput: edit },
     card("Do not disturb", disturb, instead.element),
     card("When somebody calls", modes, along.element, forward.element),
     card("When you do not take it", h("div", { class: "pair" }, unanswered.element, field("After", delay)), declined.element, busy.element, waiting),
     card("Your call group", ...group.elements), bar);
   element.addEventListener("click", ({ target }) => {
-    if (target instanceof Element && target.closest(".choice, .members")) unsaved.textContent = "Not saved yet.";
+    if (target instanceof Element && target.closest(".choice, .members")) edit();
   });
   const targets = [instead, forward, along, unanswered, declined, busy];
   element.onsubmit = async (event) => {
@@ -84,6 +99,7 @@ function form(phone, settings) {
       if (wrong) throw new Error(wrong);
       save.disabled = true;
       settings = await phone.hub.putSettings(wanted);
+      edited = false;
       phone.rules(settings);
       unsaved.textContent = "Everything is saved.";
       say("Saved.");
@@ -94,7 +110,14 @@ function form(phone, settings) {
       save.disabled = false;
     }
   };
-  return element;
+  const follow = (/** @type {Settings} */ now) => {
+    if (JSON.stringify(now) === JSON.stringify(settings)) return true;
+    settings = now;
+    disturb.input.checked = now.do_not_disturb;
+    instead.element.hidden = !now.do_not_disturb;
+    return edited;
+  };
+  return { element, follow };
 }
 
 /** Say what cannot be saved, before the hub does. @param {Settings} settings */

@@ -48,6 +48,20 @@ export function complain(error) {
 }
 
 /**
+ * Do something, and say what went wrong; return what comes of it, or undefined.
+ * @template T
+ * @param {() => T | Promise<T>} work
+ */
+export async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    complain(error);
+    return undefined;
+  }
+}
+
+/**
  * What stands where there is nothing yet.
  * @param {string} picture
  * @param {string} title
@@ -57,8 +71,12 @@ export function nothing(picture, title, text) {
   return h("div", { class: "empty" }, icon(picture), h("p", { class: "title" }, title), text && h("p", {}, text));
 }
 
+/** The latest load of each place. @type {WeakMap<HTMLElement, object>} */
+const loads = new WeakMap();
+
 /**
- * Show in a place what is loaded; meanwhile that it is, and what went wrong with a way to try again.
+ * Show in a place what is loaded; meanwhile that it is, and what went wrong with a way to try again. What is loaded
+ * last is shown, whichever comes first.
  * @template T
  * @param {HTMLElement} place
  * @param {() => Promise<T>} load
@@ -66,11 +84,14 @@ export function nothing(picture, title, text) {
  */
 export async function fill(place, load, render) {
   const again = () => (place.replaceChildren(), fill(place, load, render));
+  const show = (/** @type {() => (Node | null | false)[]} */ shown) =>
+    loads.get(place) === load && place.replaceChildren(...shown().filter((each) => each instanceof Node));
+  loads.set(place, load);
   if (!place.hasChildNodes()) place.replaceChildren(h("p", { class: "loading", role: "status" }, "One moment…"));
   try {
-    const shown = render(await load());
-    place.replaceChildren(...shown.filter((each) => each instanceof Node));
+    const loaded = await load();
+    show(() => render(loaded));
   } catch (error) {
-    place.replaceChildren(h("div", { class: "empty", role: "alert" }, icon("alert"), h("p", {}, sentence(error)), button("Try again", again)));
+    show(() => [h("div", { class: "empty", role: "alert" }, icon("alert"), h("p", {}, sentence(error)), button("Try again", again))]);
   }
 }

@@ -2,7 +2,7 @@
 
 /** @import { Softphone } from "./softphone.js" */
 
-import { button, h } from "./dom.js";
+import { button, h, mark } from "./dom.js";
 import { devicesCards } from "./devices-cards.js";
 import { greetingsCard, mailboxCard, pinCard } from "./greetings.js";
 import { rulesCards } from "./rules.js";
@@ -19,10 +19,7 @@ export function settingsView(phone, wanted) {
   const place = h("div", { class: "stack" });
   const tabs = PARTS.map((part) => button(part.title, () => go(part)));
   const go = (/** @type {typeof PARTS[number]} */ part) => {
-    for (const [at, each] of PARTS.entries()) {
-      if (each === part) tabs[at].setAttribute("aria-current", "page");
-      else tabs[at].removeAttribute("aria-current");
-    }
+    mark(tabs, PARTS.indexOf(part));
     history.replaceState(null, "", `#settings/${part.name}`);
     place.replaceChildren(...part.make(phone));
   };

@@ -4,12 +4,13 @@
 /** @import { Softphone } from "./softphone.js" */
 
 import { CallCard } from "./call-card.js";
-import { avatar, button, h } from "./dom.js";
+import { avatar, button, h, mark } from "./dom.js";
 import { picker } from "./directory.js";
 import { groupOf, openJoin } from "./group-dialogs.js";
 import { historyView } from "./history.js";
+import { pauseAll } from "./player.js";
 import { showRinging } from "./ring.js";
-import { complain, say } from "./said.js";
+import { attempt, say } from "./said.js";
 import { settingsView } from "./settings.js";
 import { brand } from "./sign-in.js";
 import { voicemailView } from "./voicemail.js";
@@ -39,10 +40,7 @@ export function showPhone(app, phone, leave) {
   const go = (/** @type {string} */ hash) => {
     const [name, part = ""] = hash.slice(1).split("/");
     const view = VIEWS.find((each) => each.name === name) ?? VIEWS[0];
-    for (const [at, each] of VIEWS.entries()) {
-      if (each === view) tabs[at].setAttribute("aria-current", "page");
-      else tabs[at].removeAttribute("aria-current");
-    }
+    mark(tabs, VIEWS.indexOf(view));
     main.replaceChildren(view.make(phone, part));
     title = view.title;
     retitle();
@@ -88,6 +86,7 @@ export function showPhone(app, phone, leave) {
 /** @param {HTMLElement} app @param {Softphone} phone @param {HTMLElement} calls */
 function followCalls(app, phone, calls) {
   return (/** @type {{ added: Call[], removed: Call[] }} */ { added, removed }) => {
+    if (added.length) pauseAll();
     for (const call of added) {
       const card = new CallCard(phone, call);
       cards.set(call, card);
@@ -113,13 +112,11 @@ const cards = new WeakMap();
 function banners(phone) {
   const away = h("p", { class: "banner", role: "status", hidden: true }, "The connection to the hub is lost; calls go on. Connecting again…");
   phone.on("isHubReachableChanged", ({ newValue }) => (away.hidden = newValue));
-  const disturb = h("div", { class: "banner", hidden: true, role: "status" }, h("span", {}, "Do not disturb is on: nothing rings here."), button("Turn off", async () => {
-    try {
-      if (phone.settings) phone.rules(await phone.hub.putSettings({ ...phone.settings, do_not_disturb: false }));
-    } catch (error) {
-      complain(error);
-    }
-  }));
+  const disturb = h("div", { class: "banner", hidden: true, role: "status" }, h("span", {}, "Do not disturb is on: nothing rings here."), button("Turn off", () => attempt(async () => {
+    // What else is set may have been changed elsewhere.
+    const settings = await phone.hub.settings();
+    phone.rules(await phone.hub.putSettings({ ...settings, do_not_disturb: false }));
+  })));
   const ruled = () => (disturb.hidden = !phone.settings?.do_not_disturb);
   phone.on("rulesChanged", ruled);
   ruled();
@@ -144,13 +141,12 @@ function phoneView(phone) {
     label: "Call",
     verb: "Call",
     icon: "phone",
+    beside: button("Join a group", () => openJoin(phone), { icon: "people" }),
     pick: (whom) => {
       people.search.value = "";
       people.search.dispatchEvent(new Event("input"));
       void phone.dial(whom);
     },
   });
-  const join = button("Join a group", () => openJoin(phone), { icon: "people", class: "quiet" });
-  return h("section", { "aria-labelledby": "phone-heading" },
-    h("div", { class: "heading" }, h("h1", { id: "phone-heading" }, "Phone"), join), people);
+  return h("section", { "aria-labelledby": "phone-heading" }, h("h1", { id: "phone-heading" }, "Phone"), people);
 }

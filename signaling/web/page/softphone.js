@@ -10,7 +10,7 @@ import { AzureCommunicationTokenCredential, CallClient, getIdentifierRawId } fro
 import { Emitter } from "../events.js";
 import { Directory } from "./directory.js";
 import { Hub } from "./hub.js";
-import { complain } from "./said.js";
+import { attempt } from "./said.js";
 import { Tones } from "./tones.js";
 
 const CHOICES = "callnode.devices";
@@ -106,35 +106,16 @@ export class Softphone extends Emitter {
    * Call somebody; others are put on hold.
    * @param {string} whom
    */
-  async dial(whom) {
-    try {
-      await this.holdOthers();
-      this.agent.startCall([{ id: whom }]);
-    } catch (error) {
-      complain(error);
-    }
+  dial(whom) {
+    return this.#begin(() => this.agent.startCall([{ id: whom }]));
   }
 
   /**
    * Join a group; others are put on hold.
    * @param {string} groupId
    */
-  async join(groupId) {
-    try {
-      await this.holdOthers();
-      this.agent.join({ groupId });
-    } catch (error) {
-      complain(error);
-    }
-  }
-
-  /**
-   * Answer; others are put on hold.
-   * @param {IncomingCall} incoming
-   */
-  async answer(incoming) {
-    await this.holdOthers();
-    await incoming.accept();
+  join(groupId) {
+    return this.#begin(() => this.agent.join({ groupId }));
   }
 
   /**
@@ -177,6 +158,14 @@ export class Softphone extends Emitter {
     this.tones.stop();
     this.bell.stop();
     await this.#client.dispose();
+  }
+
+  /** @param {() => Call} start */
+  #begin(start) {
+    return attempt(async () => {
+      await this.holdOthers();
+      start();
+    });
   }
 
   #apply() {

@@ -8,15 +8,18 @@ for (const [row, low] of [697, 770, 852, 941].entries()) {
   }
 }
 
-/** One loudspeaker on which one tone is played at a time. */
+/** @type {[hertz: number, seconds: number][]} */
+const RING = [[660, 0.4], [880, 0.4], [660, 0.4], [880, 0.4]];
+
+/** One loudspeaker, on which one tone repeats, and another one is played once. */
 export class Tones {
   #sinkId = "";
   /** @type {AudioContext | null} */
   #context = null;
   /** @type {HTMLAudioElement | null} */
   #element = null;
-  /** @type {OscillatorNode[]} */
-  #playing = [];
+  /** What repeats, and what is played once beside it. @type {{ again: OscillatorNode[], once: OscillatorNode[] }} */
+  #playing = { again: [], once: [] };
   #again = 0;
 
   /** @param {string} deviceId of the speaker, "" for the default */
@@ -27,7 +30,12 @@ export class Tones {
 
   /** Ring until stopped. */
   ring() {
-    this.#repeat([[660, 0.4], [880, 0.4], [660, 0.4], [880, 0.4]], 3);
+    this.#repeat(RING, 3);
+  }
+
+  /** Let the user hear how it rings. */
+  testRing() {
+    this.#once(RING);
   }
 
   /** Let the caller hear that it rings there, until stopped. */
@@ -44,41 +52,56 @@ export class Tones {
   key(digit) {
     const hertz = KEYS[digit];
     if (!hertz) return;
-    this.stop();
-    for (const each of hertz) this.#sound(each, 0, 0.12, 0.05);
+    this.#cut("once");
+    this.#playing.once = hertz.map((each) => this.#sound(each, 0, 0.12, 0.05));
   }
 
   /** Let it be heard that a call is over. */
   end() {
-    this.stop();
-    this.#sequence([[480, 0.15], [0, 0.1], [480, 0.15]]);
+    this.#once([[480, 0.15], [0, 0.1], [480, 0.15]]);
   }
 
   /** Let the user hear the speaker. */
   test() {
-    this.stop();
-    this.#sequence([[440, 0.3], [554, 0.3], [659, 0.5]]);
+    this.#once([[440, 0.3], [554, 0.3], [659, 0.5]]);
   }
 
+  /** Stop what repeats. */
   stop() {
     clearInterval(this.#again);
-    for (const oscillator of this.#playing.splice(0)) oscillator.disconnect();
+    this.#cut("again");
   }
 
   /** @param {[hertz: number, seconds: number][]} tones @param {number} seconds */
   #repeat(tones, seconds) {
     this.stop();
-    this.#sequence(tones);
-    this.#again = setInterval(() => this.#sequence(tones), seconds * 1000);
+    this.#cut("once");
+    const play = () => {
+      this.#playing.again = this.#sequence(tones);
+    };
+    play();
+    this.#again = setInterval(play, seconds * 1000);
+  }
+
+  /** @param {[hertz: number, seconds: number][]} tones */
+  #once(tones) {
+    this.#cut("once");
+    this.#playing.once = this.#sequence(tones);
+  }
+
+  /** @param {"again" | "once"} which */
+  #cut(which) {
+    for (const oscillator of this.#playing[which].splice(0)) oscillator.disconnect();
   }
 
   /** @param {[hertz: number, seconds: number][]} tones */
   #sequence(tones) {
     let at = 0;
-    for (const [hertz, seconds] of tones) {
-      if (hertz) this.#sound(hertz, at, seconds, 0.08);
+    return tones.flatMap(([hertz, seconds]) => {
+      const start = at;
       at += seconds;
-    }
+      return hertz ? [this.#sound(hertz, start, seconds, 0.08)] : [];
+    });
   }
 
   /** @param {number} hertz @param {number} after @param {number} seconds @param {number} volume */
@@ -94,7 +117,7 @@ export class Tones {
     oscillator.connect(gain).connect(output);
     oscillator.start(start);
     oscillator.stop(start + seconds);
-    this.#playing.push(oscillator);
+    return oscillator;
   }
 
   #open() {

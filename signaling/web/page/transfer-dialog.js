@@ -5,9 +5,10 @@
 /** @import { Softphone } from "./softphone.js" */
 
 import { Features, getIdentifierRawId } from "../callnode.js";
-import { openDialog } from "./dialog.js";
+import { closeWith, openDialog } from "./dialog.js";
 import { button, checkbox, choice, h } from "./dom.js";
 import { picker } from "./directory.js";
+import { isUp } from "./participants.js";
 import { complain, say } from "./said.js";
 
 /** @type {Record<string, (name: string) => string>} */
@@ -47,15 +48,15 @@ export function openTransfer(phone, call, card) {
     box = kind === "voicemail";
     never.hidden = box;
   });
-  const others = phone.calls.filter((each) => each !== call && each.remoteParticipants.length && talks(each));
+  const others = phone.calls.filter((each) => each !== call && each.remoteParticipants.length && isUp(each) && !each.info.groupId);
   const calls = others.map((each) => {
     const name = each.remoteParticipants[0].displayName ?? "";
     return button(`Connect ${whom} with ${name}`, () => start({ targetCallId: each.id }, name), { icon: "people", class: "primary" });
   });
   const connect = calls.length > 0 && h("section", { class: "stack", "aria-label": "Your other calls" }, h("h3", {}, "With your other call"), ...calls);
   const dialog = openDialog(`Transfer ${whom}`, connect, connect && h("h3", {}, "To somebody else"), kinds, never, people);
+  closeWith(dialog, call);
   people.search.focus();
-  call.on("stateChanged", () => call.state === "Disconnected" && dialog.close());
 }
 
 /**
@@ -89,6 +90,3 @@ function begin(call, target, options, { whom, name, card }) {
     say(box ? `${whom} is at the voicemail of ${by}.` : `${whom} is now talking to ${by}.`, { seconds: 10 });
   });
 }
-
-/** @param {Call} call */
-const talks = (call) => ["Connected", "LocalHold", "RemoteHold"].includes(call.state);

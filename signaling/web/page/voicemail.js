@@ -3,9 +3,9 @@
 /** @import { VoiceMessage } from "./hub.js" */
 /** @import { Softphone } from "./softphone.js" */
 
-import { avatar, button, choice, day, h, icon, rename, when } from "./dom.js";
+import { avatar, button, choice, day, h, icon, rename, when, whileShown } from "./dom.js";
 import { player } from "./player.js";
-import { complain, nothing, say, sentence } from "./said.js";
+import { attempt, nothing, say, sentence } from "./said.js";
 
 /** @param {Softphone} phone */
 export function voicemailView(phone) {
@@ -43,11 +43,10 @@ export function voicemailView(phone) {
     list.replaceChildren();
     void show();
   });
-  const changed = () => (section.isConnected ? void show() : phone.off("mailboxChanged", changed));
-  queueMicrotask(() => phone.on("mailboxChanged", changed));
   void show();
   const section = h("section", { "aria-labelledby": "voicemail-heading" },
     h("div", { class: "heading" }, h("h1", { id: "voicemail-heading" }, "Voicemail"), which), instead, list);
+  whileShown(section, phone, "mailboxChanged", show);
   return section;
 }
 
@@ -55,13 +54,7 @@ export function voicemailView(phone) {
 function messageRow(phone, message) {
   const named = (/** @type {VoiceMessage["caller"]} */ party) => phone.directory.nameOf(party);
   const name = named(message.caller);
-  const act = (/** @type {() => Promise<unknown>} */ work) => async () => {
-    try {
-      await work();
-    } catch (error) {
-      complain(error);
-    }
-  };
+  const act = (/** @type {() => Promise<unknown>} */ work) => () => attempt(work);
   const move = (/** @type {VoiceMessage["folder"] | "undeleted"} */ folder) => phone.hub.move(message.id, folder);
   const sound = player({
     label: `the message of ${name}`,
@@ -69,7 +62,7 @@ function messageRow(phone, message) {
     peaks: message.peaks,
     load: () => phone.hub.audio(message.id),
     speaker: () => phone.speaker,
-    heard: () => void (message.folder === "new" && act(() => move("saved"))()),
+    heard: () => void (message.folder === "new" && attempt(() => move("saved"))),
   });
   const keep = button("Mark as heard", act(() => move(message.folder === "new" ? "saved" : "new")), { icon: "read" });
   const download = button("Download", act(async () => {
