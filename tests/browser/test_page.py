@@ -18,9 +18,9 @@ from media.source import load
 from node import CallState
 from node.voicemail import Limits
 from tests.browser.conftest import Open
-from tests.browser.messages import left
 from tests.browser.person import HEARING_SECONDS, both
 from tests.browser.softphone import Softphone
+from tests.e2e.messages import left
 from tests.e2e.people import SENTENCES, People, eventually, until
 from tests.e2e.test_voicemail import box_of, voicemail
 

@@ -5,6 +5,7 @@ With the environment variable CALLNODE_PICTURES, a folder, it takes the pictures
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Route, expect
@@ -12,7 +13,7 @@ from playwright.async_api import Route, expect
 from node import CallState
 from tests.browser.conftest import Open
 from tests.browser.looks import Looks, fetch_axe
-from tests.browser.messages import left
+from tests.e2e.messages import left
 from tests.e2e.people import People, until
 
 pytestmark = pytest.mark.browser
@@ -23,7 +24,7 @@ COLLEAGUES = {
     "desk": ("Front desk", "+4930100"),
 }
 
-MESSAGES: dict[str, dict[str, object]] = {
+MESSAGES: dict[str, dict[str, Any]] = {
     "bob": {"transcript": "Hello Alice, this is Bob. Please call me back before noon."},
     "carol": {"urgent": True},
 }

@@ -56,7 +56,7 @@ class Person:
             incoming = await self.rings.get()
         return await incoming.accept(AcceptCallOptions(self.audio()))
 
-    async def hears(self, whom: str, seconds: float = 2.5) -> None:
+    async def hears(self, whom: str, seconds: float = 1.5) -> None:
         """Wait until this person hears another at full level, and assert that meanwhile it is nobody else."""
         start, score = time.monotonic(), dict[str, float]()
         while time.monotonic() < start + PATIENCE:

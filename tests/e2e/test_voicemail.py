@@ -30,7 +30,7 @@ from node import (
     link,
 )
 from node.runtime import Runtime
-from node.voicemail import Limits, Mailbox, Message, VoicemailService
+from node.voicemail import Limits, Mailbox, Message, VoicemailService, service
 from node.voicemail.outbox import Sealing
 from signaling.config import load_config
 from signaling.deposits import DepositApi
@@ -45,6 +45,7 @@ Sound = NDArray[np.int16]
 # Nobody hangs up within the last sample: a tenth of a second later.
 PAUSE = np.zeros(SAMPLE_RATE // 10, np.int16)
 SENTENCES = {name: np.concatenate((speech(name), PAUSE)) for name in ("alice", "bob", "carol")}
+SAID = {name: np.concatenate((said[: 4 * SAMPLE_RATE], PAUSE)) for name, said in SENTENCES.items()}
 HURRIED = Limits(greeting=1.0)
 BEEP_BIN = 1000 * FRAME_SAMPLES // SAMPLE_RATE
 ROOT = Path(__file__).parents[2]
@@ -94,8 +95,8 @@ class Caller:
         await self.when(said)
 
     async def leave(self, name: str) -> None:
-        """Leave a message of whole words and hang up."""
-        await self.say(SENTENCES[name])
+        """Leave a message and hang up."""
+        await self.say(SAID[name])
         await self.call.hang_up()
 
 
@@ -117,8 +118,8 @@ async def voicemail(
     _, token = await people.client.token("voicemail", voicemail=True)
     ready = asyncio.Event()
     credential = CommunicationTokenCredential(token)
-    service = VoicemailService(credential, data, limits=limits, sealing=sealing, engine=engine)
-    task = asyncio.create_task(service.serve(ready.set))
+    server = VoicemailService(credential, data, limits=limits, sealing=sealing, engine=engine)
+    task = asyncio.create_task(server.serve(ready.set))
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
@@ -158,8 +159,8 @@ async def assert_holds(box: Mailbox, message: Message, said: Sound, folder: Path
     first, last = said[:SAMPLE_RATE], said[: -len(PAUSE)][-SAMPLE_RATE:]
     start = round(delay_seconds(heard[: 2 * SAMPLE_RATE], first) * SAMPLE_RATE)
     assert 0 <= start < 0.5 * SAMPLE_RATE
-    # Neither greeting nor beep is in it.
-    assert level_dbfs(heard[: max(0, start - FRAME_SAMPLES)]) < -45
+    # Neither greeting nor beep is in it; a machine that stalls stretches the first sound by some frames.
+    assert level_dbfs(heard[: max(0, start - 3 * FRAME_SAMPLES)]) < -45
     word = len(heard) - 2 * SAMPLE_RATE
     word += round(delay_seconds(heard[word:], last) * SAMPLE_RATE)
     assert correlation(heard[word : word + len(last)], last) > 0.8
@@ -186,7 +187,7 @@ async def test_a_message_for_someone_offline(people: People, tmp_path: Path) -> 
         bob, box = await people.join("bob"), await box_of(people, "alice")
         await dial(bob, "alice").leave("bob")
         [message] = await filed(box)
-        await assert_holds(box, message, SENTENCES["bob"], tmp_path)
+        await assert_holds(box, message, SAID["bob"], tmp_path)
         assert (message.caller.name, message.caller.display_name) == ("bob", "Bob")
         assert message.transferor is None and message.folder == "new"
         assert timedelta(0) <= datetime.now(UTC) - message.received_at < timedelta(minutes=1)
@@ -194,7 +195,7 @@ async def test_a_message_for_someone_offline(people: People, tmp_path: Path) -> 
 
 
 async def test_a_transfer_to_voicemail_tells_the_owner(people: People, tmp_path: Path) -> None:
-    async with voicemail(people, tmp_path, Limits()):
+    async with voicemail(people, tmp_path):
         alice, bob, carol = [await people.join(name) for name in ("alice", "bob", "carol")]
         waiting: asyncio.Queue[int] = asyncio.Queue()
         carol.agent.on("mailbox_changed", lambda event: waiting.put_nowait(event.new))
@@ -215,7 +216,7 @@ async def test_a_transfer_to_voicemail_tells_the_owner(people: People, tmp_path:
                 pass
         box = await box_of(people, "carol")
         [message] = await filed(box)
-        await assert_holds(box, message, SENTENCES["bob"], tmp_path)
+        await assert_holds(box, message, SAID["bob"], tmp_path)
         assert message.transferor and message.transferor.name == "alice"
         assert message.caller.name == "bob" and carol.rings.empty()
 
@@ -260,7 +261,7 @@ async def test_silence_is_not_filed(people: People, tmp_path: Path) -> None:
 
 
 async def test_silence_and_the_maximum_end_a_message(people: People, tmp_path: Path) -> None:
-    async with voicemail(people, tmp_path, Limits(greeting=1.0, silence=1.0, maximum=4.0)):
+    async with voicemail(people, tmp_path, Limits(greeting=1.0, silence=1.0, maximum=3.0, review=1.0)):
         bob, box = await people.join("bob"), await box_of(people, "alice")
         short = dial(bob, "alice")
         await short.say(SENTENCES["bob"][: 2 * SAMPLE_RATE])
@@ -271,7 +272,7 @@ async def test_silence_and_the_maximum_end_a_message(people: People, tmp_path: P
         await long.when(long.prompts.beeped)
         long.call.start_audio(NumpySource(SENTENCES["bob"]))
         await until(long.call, CallState.DISCONNECTED)
-        assert abs((await filed(box, 2))[0].duration - 4.0) < 0.1
+        assert abs((await filed(box, 2))[0].duration - 3.0) < 0.1
 
 
 @pytest.mark.parametrize("prompt", ["greeted", "beeping"])
@@ -295,7 +296,7 @@ async def test_two_callers_at_once(people: People, tmp_path: Path) -> None:
         messages = await filed(box, 2)
         assert {message.caller.name for message in messages} == {"bob", "carol"}
         for message in messages:
-            await assert_holds(box, message, SENTENCES[message.caller.name], tmp_path)
+            await assert_holds(box, message, SAID[message.caller.name], tmp_path)
 
 
 async def test_a_stopping_service_files_what_is_being_said(people: People, tmp_path: Path) -> None:
@@ -320,6 +321,7 @@ async def test_a_hub_that_does_not_take_a_message_gets_it_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(DepositApi, "_receive", fails)
+        patch.setattr(service, "FILING_SECONDS", 0.5)
         async with voicemail(people, tmp_path):
             caller = dial(bob, "alice")
             await caller.say(SENTENCES["bob"][: 2 * SAMPLE_RATE])
@@ -346,6 +348,7 @@ async def test_only_the_hub_can_say_that_an_owner_is_gone(
 
     with monkeypatch.context() as patch:
         patch.setattr(DepositApi, "_receive", fails)
+        patch.setattr(service, "FILING_SECONDS", 0.5)
         async with voicemail(people, tmp_path):
             caller = dial(bob, "alice")
             await caller.say(SENTENCES["bob"][: 2 * SAMPLE_RATE])

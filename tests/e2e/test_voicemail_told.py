@@ -57,7 +57,8 @@ async def test_told_to_agents_webhook_and_mail(
                 quiet = await people.client.call("PUT", "/v1/settings", token, json={"do_not_disturb": True})
                 assert quiet.status == 200
                 caller = dial(bob, "alice")
-                await caller.leave("alice")
+                await caller.say(SENTENCES["alice"])
+                await caller.call.hang_up()
                 secret = (await box.webhook()).secret
                 created, first = await receiver.next(secret)
                 async with asyncio.timeout(PATIENCE):

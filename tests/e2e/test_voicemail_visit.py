@@ -11,31 +11,24 @@ from media.audio import SAMPLE_RATE
 from media.source import SilenceSource
 from node import Call, CallState, Features, TransferState
 from node.voicemail import Mailbox
+from tests.e2e.messages import left
 from tests.e2e.people import PATIENCE, People, Person, until
-from tests.e2e.test_voicemail import HURRIED, SENTENCES, Sound, box_of, dial, filed, voicemail
+from tests.e2e.test_voicemail import HURRIED, SENTENCES, box_of, dial, filed, voicemail
 from tests.e2e.test_voicemail_keys import Listener
 
 pytestmark = pytest.mark.e2e
 
-SAID = {name: sentence[: 5 * SAMPLE_RATE] for name, sentence in SENTENCES.items()}
-
-
-async def leave(person: Person, whom: str, sentence: Sound) -> None:
-    caller = dial(person, whom)
-    await caller.say(sentence)
-    await caller.call.hang_up()
+SECONDS = 2.5
+SAID = {name: sentence[: round(SECONDS * SAMPLE_RATE)] for name, sentence in SENTENCES.items()}
 
 
 @asynccontextmanager
 async def alices_mailbox(people: People, folder: Path) -> AsyncIterator[tuple[Mailbox, Person]]:
     """Run the service with a message of Bob and one of Carol for Alice."""
     async with voicemail(people, folder, HURRIED):
-        bob, carol, box = await people.join("bob"), await people.join("carol"), await box_of(people, "alice")
-        await leave(bob, "alice", SAID["bob"])
-        await filed(box)
-        await leave(carol, "alice", SAID["carol"])
-        await filed(box, 2)
-        yield box, bob
+        for name in ("bob", "carol"):
+            await left(people, "alice", name, folder, SECONDS)
+        yield await box_of(people, "alice"), await people.join("bob")
 
 
 async def folders(box: Mailbox) -> list[str]:
@@ -69,6 +62,8 @@ async def test_the_owner_hears_saves_and_deletes(people: People, tmp_path: Path)
         await visit.hears_prompt("deleted")
         await becomes(box, ["saved"])
         await visit.press("4")
+        await visit.hears_prompt("received")
+        await visit.press("1")
         await visit.hears(SAID["bob"])
         await visit.press("#")
         await visit.hears_prompt("goodbye")
@@ -88,7 +83,9 @@ async def test_another_ones_phone_and_the_pin(people: People, tmp_path: Path) ->
     async with voicemail(people, tmp_path, HURRIED):
         bob, box = await people.join("bob"), await box_of(people, "101")
         await box.set_pin("8350")
-        await leave(bob, "101", SAID["bob"])
+        caller = dial(bob, "101")
+        await caller.say(SAID["bob"])
+        await caller.call.hang_up()
         await filed(box)
         visit = Listener(bob, "voicemail")
         await visit.hears_prompt("no-messages")
@@ -97,6 +94,8 @@ async def test_another_ones_phone_and_the_pin(people: People, tmp_path: Path) ->
         await visit.press("101#")
         await visit.hears_prompt("enter-pin")
         await visit.press("8350#")
+        await visit.hears_prompt("one-new")
+        await visit.press("1")
         await visit.hears(SAID["bob"])
         await visit.call.hang_up()
 

@@ -13,16 +13,18 @@ from tests.shell.test_mailbox import put
 PEAKS = 100
 
 
-async def left(people: People, whom: str, caller: str, folder: Path, **more: object) -> str:
+async def left(
+    people: People, whom: str, caller: str, folder: Path, seconds: float | None = None, **more: object
+) -> str:
     """File what a caller said, in the mailbox of somebody, and return its id; `more` is of the envelope.
 
-    A `transcript` is what an engine has understood.
+    Of the sentence so many seconds; a `transcript` is what an engine has understood.
     """
     transcript = more.pop("transcript", None)
     owner, _ = await people.client.token(whom)
     raw_id, _ = await people.client.token(caller)
     _, service = await people.client.token("voicemail", voicemail=True)
-    said, message_id = SENTENCES[caller], f"of-{caller}"
+    said, message_id = SENTENCES[caller][: seconds and round(seconds * SAMPLE_RATE)], f"of-{caller}"
     record(folder / message_id, said).close()
     parts = np.array_split(np.abs(said.astype(np.int32)), PEAKS)
     envelope = {
