@@ -266,7 +266,8 @@ class Groups:
 
     def answered(self, call: Call, now: float) -> None:
         """Take in somebody who was asked; two who talk directly come to the mixer."""
-        self._change(call, lambda m: replace(m, session=m.session or (call.answerer or call.caller).session))
+        leg = call.answerer or call.caller  # a device may go by a name of its own
+        self._change(call, lambda m: m if m.session else replace(m, session=leg.session, party=leg.party))
         if call.group is not None:
             self._settle(call.group, now)
 

@@ -113,7 +113,8 @@ async def test_two_become_four_and_two_again(group: Group) -> None:
     daves = await dave.pick_up()
     await all_hear_each_other(alice, bob, carol, dave)
     assert (asked.state, asked_too.state) == ("Connected", "Connected")
-    assert {each.identifier.name for each in daves.remote_participants} == {"alice", "bob", "carol"}
+    assert {each.display_name for each in daves.remote_participants} == {"Alice", "Bob", "Carol"}
+    assert {each.display_name for each in ours.remote_participants} == {"Bob", "Carol", "Dave"}
     assert len({call.info.group_id for call in (ours, theirs, carols, daves)}) == 1
     await eventually(lambda: all(each.is_speaking for each in carols.remote_participants))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from signaling.groups import PLACE_SECONDS
-from signaling.hub import GRACE_SECONDS, Back, UserRemoved
+from signaling.hub import GRACE_SECONDS, Back, Joined, UserRemoved
 from signaling.messages import (
     CallAnswer,
     CallAttach,
@@ -42,7 +42,7 @@ from signaling.reasons import (
     UNKNOWN_USER,
     Reason,
 )
-from tests.unit.board import Told, party
+from tests.unit.board import FULL, Told, party
 from tests.unit.group_board import GroupBoard, gone_over, rosters
 
 pytestmark = pytest.mark.unit
@@ -90,6 +90,15 @@ def test_whom_two_ask_in_rings_and_they_talk_on(board: GroupBoard) -> None:
     assert states(told, "cat")[-1] == {"ann": "Connected", "bob": "Connected"}
     assert board.state("c1") == "gone"
     assert all(m.call_id == "c1" for who, m in told if who in ("ann", "bob") and isinstance(m, CallConnected))
+
+
+def test_who_comes_is_seen_under_the_name_of_the_device(board: GroupBoard) -> None:
+    board.leave("cat")
+    board.feed(Joined("cat", "8:acs:cat", "Cat at her desk", FULL))
+    board.talk("ann", "bob")
+    board.ask_in("ann", "cat")
+    told = board.take("cat")
+    assert {p.party.display_name for p in rosters(told, "bob")[-1].participants} == {"Ann", "Cat at her desk"}
 
 
 @pytest.mark.parametrize("reason", [DECLINED, NO_ANSWER, CANCELLED])
