@@ -4,6 +4,7 @@
 A phone answers by itself a call that replaces one of its own.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from typing import assert_never
 
@@ -154,10 +155,11 @@ class Phone:
                     calls.do(orders.ApplyAnswer(call_id, sdp))
                     answered = replace(call, outcome=outcome, remote=outcome.party)
                     calls.put(replace(answered, state=CallState.CONNECTING))
-            case wire.CallConnected(call_id):
+            case wire.CallConnected(call_id, server_call_id):
                 if call := calls.live(call_id):
                     since = call.up_at if call.up else now
                     attached = replace(call, up=True, up_at=since, attaching=False, deadline=None)
+                    attached = replace(attached, server_call_id=server_call_id)
                     calls.put(replace(attached, state=attached.talking))
                     if call.attaching:
                         self._repeat(call)
@@ -293,19 +295,22 @@ class Phone:
             self._calls.tell(RingOver(call_id, reason))
 
     def _attach(self, now: float) -> None:
-        """Tell a hub that began anew of the calls of two that are heard; all else cannot go on."""
-        up = [c for c in self.calls.values() if c.heard and c.live and c.group_id is None]
-        heard = {c.id: c for c in up if not c.transferred}
-        replaced = {c.replaces for c in heard.values()}
-        heard = {call_id: call for call_id, call in heard.items() if call_id not in replaced}
-        self._cut(NETWORK, heard)
-        for call in heard.values():
+        """Tell a hub that began anew of the calls that go on without it; all else cannot."""
+        lasting = {c.id: c for c in self.calls.values() if c.lasting}
+        replaced = {c.replaces for c in lasting.values()}
+        lasting = {call_id: call for call_id, call in lasting.items() if call_id not in replaced}
+        self._cut(NETWORK, lasting)
+        follow = Counter(call.group_id for call in lasting.values())
+        for call in lasting.values():
             self._calls.put(replace(call, attaching=True, deadline=now + ATTACH_SECONDS), quiet=True)
-            self._calls.send(call.claim(now))
+            follow[call.group_id] -= 1
+            self._calls.send(call.claim(now, more=call.group_id is not None and follow[call.group_id] > 0))
 
     def _repeat(self, call: Session) -> None:
         """Say once more what may be lost with a hub or session that was: who holds, and what is offered."""
         self._calls.send(wire.CallHold(call.id, call.local_hold))
+        if call.group_id is not None and call.muted:
+            self._calls.send(wire.CallMute(call.id, True))
         if call.reoffer:
             self._calls.send(wire.CallUpdate(call.id, "offer", call.reoffer))
 

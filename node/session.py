@@ -47,10 +47,12 @@ class Session(Discreet, frozen=True, kw_only=True):
     """What an endpoint knows of one call.
 
     While `renewing`, its offer of a new path is not answered. Once `turned`, the callee makes the offers. The
-    `participants` are known once there was a third.
+    `participants` are known once there was a third. By `server_call_id` the hub and the other end know the
+    call, if that is not its `id`.
     """
 
     id: str
+    server_call_id: str | None = None
     direction: Direction
     state: CallState = CallState.CONNECTING
     remote: Party
@@ -102,14 +104,20 @@ class Session(Discreet, frozen=True, kw_only=True):
         return self.state not in (CallState.DISCONNECTING, CallState.DISCONNECTED)
 
     @property
+    def lasting(self) -> bool:
+        """Tell whether the call goes on without the hub: the other end is heard, in a group by both."""
+        heard = self.heard if self.group_id is None else self.up
+        return heard and self.live and not self.transferred
+
+    @property
     def talking(self) -> CallState:
         """Return the state of a call that is up, by who holds it."""
         if self.local_hold:
             return CallState.LOCAL_HOLD
         return CallState.REMOTE_HOLD if self.remote_hold else CallState.CONNECTED
 
-    def claim(self, now: float) -> CallAttach:
-        """Return what this end says of the call to a hub that began anew."""
+    def claim(self, now: float, *, more: bool = False) -> CallAttach:
+        """Return what this end says of the call to a hub that began anew; `more` of its group may follow."""
         forwarded_from = self.forwarded_from.raw_id if self.forwarded_from else None
         via = self.outcome.via if self.outcome else ()
         return CallAttach(
@@ -120,6 +128,10 @@ class Session(Discreet, frozen=True, kw_only=True):
             via[0] if via else forwarded_from,
             self.transferor.raw_id if self.transferor else None,
             min(now - self.up_at, MAX_SECONDS) if self.up else 0.0,
+            self.server_call_id,
+            self.group_id,
+            self.me or None,
+            more,
         )
 
     def awaiting(self, now: float, *, excused: bool) -> "Session":

@@ -4,6 +4,7 @@ import re
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signaling.discreet import Discreet
 from signaling.messages import CallCandidate
@@ -76,6 +77,21 @@ class Call(Discreet, frozen=True, kw_only=True):
         """Return the live leg opposite a session that has a leg."""
         others = (leg for leg in self.legs if leg.session != session)
         return next(others, None) if self.leg(session) else None
+
+    def moved(self, old: str, new: str) -> "Call":
+        """Return the call with the leg of a lost session at a new one."""
+
+        def at(session: str) -> str:
+            return new if session == old else session
+
+        caller, answerer = self.caller, self.answerer
+        return replace(
+            self,
+            caller=replace(caller, session=at(caller.session)),
+            answerer=replace(answerer, session=at(answerer.session)) if answerer else None,
+            heard=frozenset(map(at, self.heard)),
+            held=frozenset(map(at, self.held)),
+        )
 
     @property
     def dialled(self) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from signaling.call import Call, CallRecord, Leg, LegEnd, ice_user, record_of
+from signaling.call import Call, CallRecord, LegEnd, ice_user, record_of
 from signaling.limits import TokenBucket
 from signaling.messages import (
     CallCandidate,
@@ -136,22 +136,7 @@ class Calls:
 
     def rebind(self, call: Call, old: str, new: str) -> None:
         """Let a user's new session take the leg of the lost one; both ends repeat what may be lost."""
-
-        def moved(leg: Leg) -> Leg:
-            return replace(leg, session=new) if leg.session == old else leg
-
-        def renamed(sessions: frozenset[str]) -> frozenset[str]:
-            return frozenset(new if each == old else each for each in sessions)
-
-        call = self.keep(
-            replace(
-                call,
-                caller=moved(call.caller),
-                answerer=moved(call.answerer) if call.answerer else None,
-                heard=renamed(call.heard),
-                held=renamed(call.held),
-            )
-        )
+        call = self.keep(call.moved(old, new))
         for watcher in self.watchers:
             watcher.moved(call, old, new)
         for leg in call.legs:

@@ -36,7 +36,8 @@ class Group(Struct, frozen=True, kw_only=True):
     """Those in a group call and those asked into it.
 
     `mixer` is the session that mixes, or is to. `direct` is the call of the two who need no mixer yet. A
-    `promoted` group was a call of two, and may be one again; `origin` is that call while it is mixed.
+    `promoted` group was a call of two, and may be one again; `origin` is that call while it is mixed. While
+    it is `gathering`, ends of it have yet to be attached to a hub that began anew, and nobody is told.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Group(Struct, frozen=True, kw_only=True):
     direct: str | None = None
     promoted: bool = False
     origin: Call | None = None
+    gathering: bool = False
 
     @property
     def here(self) -> tuple[Member, ...]:

@@ -73,10 +73,10 @@ class Groups:
         deliver: Callable[[str, HubMessage], None],
         new_id: Callable[[], str],
     ) -> None:
-        self._roster = Roster(calls, deliver)
-        self.all = self._roster.all
+        self.roster = Roster(calls, deliver)
+        self.all = self.roster.all
         self.mixing = Mixing(self.all, calls, presence, names, deliver, new_id)
-        self._admission = Admission(self._roster, calls, presence, directory, self.mixing.mixer, transferred)
+        self._admission = Admission(self.roster, calls, presence, directory, self.mixing.mixer, transferred)
         self._calls = calls
         self._ringing = ringing
         self._presence = presence
@@ -94,14 +94,14 @@ class Groups:
 
     def grouped(self, call_id: str) -> bool:
         """Tell whether a call is part of a group call, or may become one."""
-        return self._roster.of(call_id) is not None
+        return self.roster.of(call_id) is not None
 
     # --- what its members ask for
 
     def add(self, session: str, message: ParticipantAdd, now: float) -> None:
         """Ask somebody in, or tell the one who wants it why not."""
         call = self._calls.all.get(message.call_id)
-        group = self._roster.of(message.call_id)
+        group = self.roster.of(message.call_id)
         if call is None or call.leg(session) is None or (group and group.at(session) is None):
             self._deliver(session, Error(UNKNOWN_CALL, f"participant.add {message.call_id}"))
             return
@@ -115,7 +115,7 @@ class Groups:
             party = as_party(user) if user else Party(message.target)
             refused = checked if isinstance(checked, Reason) else NO_MIXER
             over = Participant(message.participant_id, party, "Disconnected", reason=refused)
-            self._roster.refuse(call, group, session, over)
+            self.roster.refuse(call, group, session, over)
             return
         group = group or pair(call, self._new_id(), mixer)
         member = Member(
@@ -126,12 +126,12 @@ class Groups:
             deadline=now + PLACE_SECONDS,
             custom_context=message.custom_context,
         )
-        self._roster.put(replace(group, members=(*group.members, member)))
+        self.roster.put(replace(group, members=(*group.members, member)))
         self._deliver(mixer, MixerPlace(member.call, group.id, member.party))
 
     def remove(self, session: str, message: ParticipantRemove, now: float) -> None:
         """Remove somebody else, or no longer ask them in."""
-        group = self._roster.of(message.call_id)
+        group = self.roster.of(message.call_id)
         member = group.member(message.participant_id) if group and group.at(session) else None
         about = f"participant.remove {message.participant_id}"
         if group is None or member is None:
@@ -159,7 +159,7 @@ class Groups:
             kind="group",
             group=group.id,
         )
-        self._roster.put(replace(group, members=(*group.members, member)))
+        self.roster.put(replace(group, members=(*group.members, member)))
         for asked in group.asked:
             if asked.party.raw_id == me.raw_id:  # who joins rings no more
                 self._end(self.all[group.id], asked, ANSWERED_ELSEWHERE, now)
@@ -167,14 +167,14 @@ class Groups:
 
     def mute(self, session: str, call_id: str, on: bool) -> None:
         """Take note that an end is muted."""
-        group = self._roster.of(call_id)
+        group = self.roster.of(call_id)
         member = group.at(session) if group else None
         if group and member and member.muted != on:
-            self._roster.put(group.put(replace(member, muted=on)))
+            self.roster.put(group.put(replace(member, muted=on)))
 
     def end(self, call: Call, session: str, now: float) -> None:
         """End a group call for everyone, at the wish of one of them."""
-        group = self._roster.of(call.id)
+        group = self.roster.of(call.id)
         if group is None or group.at(session) is None:
             return
         self.all[group.id] = replace(group, promoted=False)
@@ -190,12 +190,12 @@ class Groups:
         if group_id is None:
             return False
         self.mixing.advance(group_id, now)
-        self._settle(group_id, now)
+        self.settle(group_id, now)
         return True
 
     def place(self, session: str, message: CallPlace, now: float) -> bool:
         """Place the call that a mixer was ordered to; tell whether it was one."""
-        group = self._roster.of(message.call_id)
+        group = self.roster.of(message.call_id)
         member = next((m for m in group.asked if m.call == message.call_id), None) if group else None
         if group is None or member is None or member.by is None or group.mixer != session:
             return False
@@ -253,7 +253,7 @@ class Groups:
 
     def deserts(self, call: Call, session: str, now: float) -> bool:
         """Let a mixer that hangs up, as one that stops does, go without those it mixed; tell if they can."""
-        group = self._roster.of(call.id)
+        group = self.roster.of(call.id)
         if group is not None and group.mixer == session:
             self.lost(session, now)
         return self.leaves(call, session, now)
@@ -269,30 +269,32 @@ class Groups:
         leg = call.answerer or call.caller  # a device may go by a name of its own
         self._change(call, lambda m: m if m.session else replace(m, session=leg.session, party=leg.party))
         if call.group is not None:
-            self._settle(call.group, now)
+            self.settle(call.group, now)
 
     def connected(self, call: Call, now: float) -> None:
         """Tell that somebody is heard."""
         self._change(call, lambda member: replace(member, up=True))
         if call.group is not None:
-            self._settle(call.group, now)
+            self.settle(call.group, now)
 
     def held(self, call: Call, now: float) -> None:
         """Tell that a member holds, or no longer does."""
-        if group := self._roster.of(call.id):
-            self._roster.put(group)
-            self._settle(group.id, now)
+        if group := self.roster.of(call.id):
+            self.roster.put(group)
+            self.settle(group.id, now)
 
     def moved(self, call: Call, old: str, new: str) -> None:
         """Go on with the new session of a member."""
-        group = self._roster.of(call.id)
+        self._names.move(call.id, old, new)
+        group = self.roster.of(call.id)
         if group and (member := group.at(old)):
-            self.all[group.id] = group.put(replace(member, session=new))
+            origin = group.origin and group.origin.moved(old, new)
+            self.all[group.id] = replace(group.put(replace(member, session=new)), origin=origin)
 
     def ended(self, call: Call, reason: Reason, by: str | None, now: float) -> None:
         """Take those out whose call is over."""
         self._names.forget(call.id)
-        group = self._roster.of(call.id)
+        group = self.roster.of(call.id)
         if group is None:
             return
         self.mixing.release(group.id, call.id)
@@ -306,14 +308,12 @@ class Groups:
                     self._end(self.all[group.id], member, TIMED_OUT, now)
             if any(passage.deadline <= now for passage in self.mixing.passages.of(group.id)):
                 self.mixing.fail(group.id, now)
-                self._settle(group.id, now)
+                self.settle(group.id, now)
 
-    # --- inside
-
-    def _settle(self, group_id: str, now: float) -> None:
+    def settle(self, group_id: str, now: float) -> None:
         """Do what follows from who is there, unless somebody is on the way."""
         group = self.all.get(group_id)
-        if group is None or self.mixing.passages.of(group_id):
+        if group is None or group.gathering or self.mixing.passages.of(group_id):
             return
         here = group.here
         if group.direct is not None:
@@ -321,11 +321,13 @@ class Groups:
             if len(pair) < len(here):
                 self.mixing.rise(group, pair, now)
             elif not group.asked:
-                self._roster.dissolve(group)
+                self.roster.dissolve(group)
         elif not here or (group.promoted and len(here) == 1 and not group.asked):
             self._close(group_id, HUNG_UP, now)
         elif group.promoted and len(group.members) == len(here) == 2 and all(map(self._talks, here)):
             self.mixing.fall(group, now)
+
+    # --- inside
 
     def _go_on(self, group: Group, now: float) -> None:
         """Find another way for a group whose mixer is lost."""
@@ -344,7 +346,7 @@ class Groups:
             self.mixing.fall(group, now)
         elif group.direct is not None or unheard:
             self._part(group, elsewhere if group.direct else [], now)
-            self._settle(group.id, now)
+            self.settle(group.id, now)
 
     def _part(self, group: Group, members: list[Member], now: float) -> Group:
         """Let members go who cannot come along; what follows from it is not decided yet."""
@@ -378,7 +380,7 @@ class Groups:
     def _without(self, group: Group, gone: list[Member], reason: Reason, now: float) -> None:
         """Go on without members."""
         self._take_out(group, gone, reason)
-        self._settle(group.id, now)
+        self.settle(group.id, now)
 
     def _take_out(self, group: Group, gone: list[Member], reason: Reason) -> Group:
         """Take members out, and tell the others once more of them."""
@@ -391,17 +393,17 @@ class Groups:
         rest = tuple(m for m in group.members if m not in gone)
         direct = None if any(m.call == group.direct for m in gone) else group.direct
         over = (replace(m.seen(None), state="Disconnected", reason=reason) for m in gone)
-        self._roster.put(replace(group, members=rest, direct=direct, origin=origin), *over)
+        self.roster.put(replace(group, members=rest, direct=direct, origin=origin), *over)
         return self.all[group.id]
 
     def _change(self, call: Call, change: Callable[[Member], Member]) -> None:
         """Replace the member whose part a call is, and tell the others."""
-        group = self._roster.of(call.id)
+        group = self.roster.of(call.id)
         member = next((m for m in group.members if m.call == call.id), None) if group else None
         if group is None or member is None or call.id == group.direct:
             return
         if (changed := change(member)) != member:
-            self._roster.put(group.put(changed))
+            self.roster.put(group.put(changed))
 
     def _talks(self, member: Member) -> bool:
         return member.up and not self._calls.all[member.call].held

@@ -55,6 +55,7 @@ from signaling.reasons import (
     ended_for,
 )
 from signaling.reattach import Reattachments
+from signaling.regroup import Regrouping
 from signaling.ringing import Ringing
 from signaling.routing import Directory, Plan
 from signaling.settings import User
@@ -147,10 +148,8 @@ class Hub:
         self.directory = Directory()
         self.names = Names()
         self.calls = Calls(self.presence, self._deliver, lambda record: self._out.append(Record(record)))
-        self.reattachments = Reattachments(self.calls, self.presence, self.directory, self._deliver)
-        self.ringing = Ringing(
-            self.calls, self.presence, self.directory, self._deliver, self.reattachments.engaged
-        )
+        known = (self.calls, self.presence, self.directory)
+        self.ringing = Ringing(*known, self._deliver, lambda raw_id: self.reattachments.engaged(raw_id))
         self.transfers = Transfers(
             self.calls,
             self.ringing,
@@ -169,6 +168,13 @@ class Hub:
             self.transfers.concerned,
             self._deliver,
             new_id,
+        )
+        self.reattachments = Reattachments(
+            *known,
+            self.names,
+            Regrouping(self.groups, self.calls, new_id),
+            self.groups.mixing.passages.concern,
+            self._deliver,
         )
         self.calls.watchers = (self.transfers, self.groups)
         self._out: list[Output] = []
@@ -328,7 +334,7 @@ class Hub:
         return user
 
     def _end(self, session: str, message: CallEnd, now: float) -> None:
-        if self.reattachments.withdraw(session, message.call_id):
+        if self.reattachments.withdraw(session, message.call_id, now):
             return
         call = self._call(session, message.call_id, "call.end")
         if call is None:
@@ -372,7 +378,7 @@ class Hub:
                 pass  # they are on their way to another mixer
             elif call.leg(session) and not self.transfers.leaves(call, session):
                 self.calls.hang_up(call, session, now, NETWORK)
-        self.reattachments.forget(session)
+        self.reattachments.forget(session, now)
         self.presence.remove(session)
 
     def _tick(self, now: float) -> None:

@@ -135,7 +135,9 @@ class CallEnd(Struct, frozen=True, omit_defaults=True, tag="call.end"):
 class CallAttach(Struct, frozen=True, omit_defaults=True, tag="call.attach"):
     """Tell a hub that began anew of a call that is up; it goes on once the other end says so too.
 
-    `dialled` is who was called where another one answered; `seconds` is how long it has been up.
+    `server_call_id` is that of the last call.connected, `dialled` who was called where another one answered,
+    `seconds` how long it has been up. Of a group call its mixer is the other end, which says of each of the
+    calls whether `more` of that group follow; everybody else is in it by the `participant_id` they had.
     """
 
     call_id: Id
@@ -145,6 +147,10 @@ class CallAttach(Struct, frozen=True, omit_defaults=True, tag="call.attach"):
     dialled: RawId | None = None
     transferor: RawId | None = None
     seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)] = 0.0
+    server_call_id: Id | None = None
+    group_id: Id | None = None
+    participant_id: Id | None = None
+    more: bool = False
     seq: Seq = 0
 
 
@@ -272,9 +278,13 @@ class CallAnswered(Discreet, frozen=True, omit_defaults=True, tag="call.answered
 
 
 class CallConnected(Struct, frozen=True, omit_defaults=True, tag="call.connected"):
-    """Tell both ends that audio is heard at both; again when they are to go over to a new path."""
+    """Tell both ends that audio is heard at both; again when they are to go over to a new path.
+
+    `server_call_id` is the id that the other end and the hub have for the call, where that is another one.
+    """
 
     call_id: Id
+    server_call_id: Id | None = None
     seq: Seq = 0
 
 

@@ -8,7 +8,14 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from signaling.messages import CallIncoming, CallOriginate, ClientMessage, HubMessage, TransferRequest
+from signaling.messages import (
+    CallConnected,
+    CallIncoming,
+    CallOriginate,
+    ClientMessage,
+    HubMessage,
+    TransferRequest,
+)
 from signaling.parts import CallTarget
 
 _Message = TypeVar("_Message", ClientMessage, HubMessage)
@@ -29,6 +36,12 @@ class Names:
         if call_id != name:
             self._theirs[session, call_id] = name
             self._ours[session, name] = call_id
+
+    def move(self, call_id: str, old: str, new: str) -> None:
+        """Let a new session know a call under the name that it had at a lost one."""
+        name = self.of(old, call_id)
+        self.give(old, name, name)
+        self.give(new, call_id, name)
 
     def of(self, session: str, call_id: str) -> str:
         """Return the name of a call at a session."""
@@ -58,10 +71,12 @@ class Names:
 
     def outward(self, session: str, message: HubMessage) -> HubMessage:
         """Return a message to a session with the ids that it knows."""
-        message = self._renamed(session, message, self._theirs)
-        if isinstance(message, CallIncoming | CallOriginate) and message.replaces is not None:
-            return replace(message, replaces=self.of(session, message.replaces))
-        return message
+        known = self._renamed(session, message, self._theirs)
+        if isinstance(known, CallConnected) and isinstance(message, CallConnected) and known is not message:
+            return replace(known, server_call_id=message.call_id)
+        if isinstance(known, CallIncoming | CallOriginate) and known.replaces is not None:
+            return replace(known, replaces=self.of(session, known.replaces))
+        return known
 
     def _renamed(self, session: str, message: _Message, names: dict[tuple[str, str], str]) -> _Message:
         name = names.get((session, getattr(message, "call_id", "")))

@@ -96,6 +96,10 @@ class Passages:
         """Return the passages of a group call."""
         return [passage for passage in self.all if passage.group == group]
 
+    def concern(self, call_id: str) -> bool:
+        """Tell whether an end is on its way elsewhere from a call."""
+        return any(end.call == call_id for passage in self.all for end in passage.ends)
+
     def begin(self, group: str, offerer: End, answerer: End, now: float) -> None:
         """Ask the offering end for its offer."""
         self.all.append(Passage(group, offerer, answerer, now + PASSAGE_SECONDS))

@@ -24,12 +24,13 @@ class Roster:
     def put(self, group: Group, *over: Participant) -> None:
         """Replace a group, and tell its members who is in it, and who no longer is."""
         self.all[group.id] = group
-        self._tell(group, group.id, *over)
+        if not group.gathering:
+            self.tell(group, group.id, *over)
 
     def dissolve(self, group: Group) -> None:
         """Tell the two who are left that they have a call of two."""
         del self.all[group.id]
-        self._tell(group, None)
+        self.tell(group, None)
 
     def refuse(self, call: Call, group: Group | None, session: str, refused: Participant) -> None:
         """Tell one member alone that somebody could not be asked in."""
@@ -40,7 +41,8 @@ class Roster:
         group_id = group.id if group else None
         self._deliver(session, CallParticipants(call.id, group_id, me.id, (*others, refused)))
 
-    def _tell(self, group: Group, group_id: str | None, *over: Participant) -> None:
+    def tell(self, group: Group, group_id: str | None, *over: Participant) -> None:
+        """Tell the members of a group who else is in it; without an id, that it is a call of two."""
         everyone = {m.id: m.seen(self._calls.all.get(m.call)) for m in group.members}
         for member in group.here:
             others = (seen for participant_id, seen in everyone.items() if participant_id != member.id)

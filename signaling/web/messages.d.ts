@@ -85,7 +85,7 @@ export interface CallEnd {
   seq?: number;
 }
 
-/** Tell a hub that began anew of a call that is up; it goes on once the other end says so too. `dialled` is who was called where another one answered; `seconds` is how long it has been up. */
+/** Tell a hub that began anew of a call that is up; it goes on once the other end says so too. `server_call_id` is that of the last call.connected, `dialled` who was called where another one answered, `seconds` how long it has been up. Of a group call its mixer is the other end, which says of each of the calls whether `more` of that group follow; everybody else is in it by the `participant_id` they had. */
 export interface CallAttach {
   type: "call.attach";
   call_id: string;
@@ -95,6 +95,10 @@ export interface CallAttach {
   dialled?: string | null;
   transferor?: string | null;
   seconds?: number;
+  server_call_id?: string | null;
+  group_id?: string | null;
+  participant_id?: string | null;
+  more?: boolean;
   seq?: number;
 }
 
@@ -326,10 +330,11 @@ export interface CallAnswered {
   seq?: number;
 }
 
-/** Tell both ends that audio is heard at both; again when they are to go over to a new path. */
+/** Tell both ends that audio is heard at both; again when they are to go over to a new path. `server_call_id` is the id that the other end and the hub have for the call, where that is another one. */
 export interface CallConnected {
   type: "call.connected";
   call_id: string;
+  server_call_id?: string | null;
   seq?: number;
 }
 

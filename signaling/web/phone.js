@@ -16,7 +16,7 @@ import { part, PICKUP_SECONDS, restore } from "./reload.js";
 import {
   CANCELLED, DECLINED, HUNG_UP, MEDIA_LOST, NETWORK, NO_MEDIA, TIMED_OUT,
 } from "./reasons.js";
-import { claim, isLive, isOfferer, ringing, session, talking } from "./session.js";
+import { claim, isLasting, isLive, isOfferer, ringing, session, talking } from "./session.js";
 
 const ATTACH_SECONDS = 40;
 
@@ -156,7 +156,9 @@ export class Phone {
         const call = calls.live(message.call_id);
         if (!call) return;
         const upAt = call.up ? call.upAt : now;
-        const up = calls.put({ ...call, up: true, upAt, attaching: false, deadline: null, state: talking(call) });
+        const serverCallId = message.server_call_id ?? null;
+        const changed = { up: true, upAt, serverCallId, attaching: false, deadline: null, state: talking(call) };
+        const up = calls.put({ ...call, ...changed });
         if (call.attaching) this.#repeat(call);
         else if (call.up) {
           // Its path goes over, or the other end came back anew, and may not know what was said.
@@ -348,14 +350,13 @@ export class Phone {
   }
 
   /**
-   * Tell a hub that began anew of the calls of two that are heard; all else cannot go on.
+   * Tell a hub that began anew of the calls that go on without it; all else cannot.
    * @param {number} now
    */
   #attach(now) {
-    const ofTwo = [...this.calls.values()].filter((call) => call.groupId === null);
-    const heard = ofTwo.filter((call) => call.heard && isLive(call) && !call.transferred);
-    const replaced = new Set(heard.map((call) => call.replaces));
-    const kept = heard.filter((call) => !replaced.has(call.id));
+    const lasting = [...this.calls.values()].filter(isLasting);
+    const replaced = new Set(lasting.map((call) => call.replaces));
+    const kept = lasting.filter((call) => !replaced.has(call.id));
     this.#cut(NETWORK, new Set(kept.map((call) => call.id)));
     for (const call of kept) {
       this.#calls.put({ ...call, attaching: true, deadline: now + ATTACH_SECONDS }, true);
@@ -369,6 +370,7 @@ export class Phone {
    */
   #repeat(call) {
     this.#calls.send({ type: "call.hold", call_id: call.id, on: call.localHold });
+    if (call.groupId !== null && call.muted) this.#calls.send({ type: "call.mute", call_id: call.id, on: true });
     if (call.reoffer) this.#calls.send({ type: "call.update", call_id: call.id, kind: "offer", sdp: call.reoffer });
   }
 

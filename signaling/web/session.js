@@ -50,6 +50,7 @@
  * @property {boolean} restoring whether the page was loaded again, and the call is not back yet
  * @property {number} owed how many re-offers of the other end are not answered yet
  * @property {number} stale how many of the next answers are to offers of the page before
+ * @property {string | null} serverCallId the id that the hub and the other end know the call by, if another
  * @property {string | null} groupId
  * @property {string} me this end's participant id, "" before there was a third
  * @property {readonly Participant[]} participants everybody else, once there was a third
@@ -80,7 +81,7 @@ export function session(given) {
     transferId: null, replaces: null,
     lost: false, pathLost: false, transferred: false, attaching: false,
     renegotiating: false, reoffer: "", holdChanged: false, renewDue: false, renewing: false, turned: false,
-    restoring: false, owed: 0, stale: 0,
+    restoring: false, owed: 0, stale: 0, serverCallId: null,
     groupId: null, me: "", participants: [], speakers: NO_SPEAKERS,
     deadline: null,
     ...given,
@@ -98,6 +99,12 @@ export const isOfferer = (call) => (call.direction === "Outgoing") !== call.turn
  * @param {Session} call
  */
 export const isLive = (call) => call.state !== "Disconnecting" && call.state !== "Disconnected";
+
+/**
+ * Tell whether a call goes on without the hub: the other end is heard, in a group by both.
+ * @param {Session} call
+ */
+export const isLasting = (call) => (call.groupId === null ? call.heard : call.up) && isLive(call) && !call.transferred;
 
 /**
  * Return the state of a call that is up, by who holds it.
@@ -123,6 +130,10 @@ export function claim(call, now) {
     dialled: forwarded,
     transferor: call.transferor?.raw_id ?? null,
     seconds: call.up ? Math.min(Math.max(0, now - call.upAt), MAX_SECONDS) : 0,
+    server_call_id: call.serverCallId,
+    group_id: call.groupId,
+    participant_id: call.me || null,
+    more: false,
   };
 }
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from node import (
     JoinCallOptions,
 )
 from node.mixer import MixerService
+from signaling.config import load_config
 from signaling.reasons import NO_MIXER
+from signaling.server import HubServer
 from tests.e2e.media_pair import tone_dbfs
 from tests.e2e.people import PATIENCE, People, Person, eventually, until
 
@@ -177,6 +180,38 @@ async def test_another_mixer_takes_over_and_at_last_none_is_needed(group: Group)
     await carols.hang_up()
     await eventually(lambda: ours.info.group_id is None)
     await all_hear_each_other(alice, bob)
+
+
+async def test_while_the_hub_restarts_a_group_and_what_becomes_of_it_go_on(
+    group: Group, hub: HubServer, tmp_path: Path
+) -> None:
+    """Sound needs no hub; those who are left know their call by different ids."""
+    alice, bob, carol = await group.join("alice", "bob", "carol")
+    ours, theirs = await connect(alice, bob)
+    ours.add_participant("carol")
+    carols = await carol.pick_up()
+    await all_hear_each_other(alice, bob, carol)
+    seen = {call: set(call.remote_participants) for call in (ours, theirs, carols)}
+    config = load_config(tmp_path / "hub", port=int(hub.url.rpartition(":")[2]), environ={})
+    await hub.stop()
+    async with HubServer(config) as second:
+        groups = second._core.hub.groups
+        await eventually(lambda: [len(each.here) for each in groups.all.values()] == [3])
+        await all_hear_each_other(alice, bob, carol)
+        assert {call: set(call.remote_participants) for call in seen} == seen
+        assert all(call.state is CallState.CONNECTED for call in seen)
+        await ours.hang_up()
+        await eventually(lambda: groups.all == {})
+        await all_hear_each_other(bob, carol)
+    async with HubServer(config) as third:
+        await eventually(lambda: len(third._core.hub.calls.all) == 1)
+        await theirs.hold()
+        await until(carols, CallState.REMOTE_HOLD)
+        await theirs.resume()
+        await all_hear_each_other(bob, carol)
+        await carols.hang_up()
+        await until(theirs, CallState.DISCONNECTED)
+    await hub.start()
 
 
 async def test_without_a_mixer_nobody_is_asked_in(people: People) -> None:

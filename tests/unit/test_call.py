@@ -95,3 +95,12 @@ def test_whoever_joins_a_group_has_the_group_at_the_other_end() -> None:
 )
 def test_a_path_is_known_by_its_ice_user(sdp: str, user: str) -> None:
     assert ice_user(sdp) == user
+
+
+def test_a_leg_moves_with_all_that_is_known_of_it() -> None:
+    placed = call(heard=frozenset({"a"}), held=frozenset({"a"}))
+    moved = placed.moved("a", "new")
+    assert (moved.caller.session, moved.answerer) == ("new", None)
+    assert moved.heard == moved.held == {"new"}
+    answered = call(answerer=Leg("b", Party("8:acs:bob")), heard=frozenset({"a", "b"})).moved("b", "new")
+    assert [leg.session for leg in answered.legs] == ["a", "new"] and answered.heard == {"a", "new"}

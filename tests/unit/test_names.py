@@ -3,6 +3,7 @@
 import pytest
 
 from signaling.messages import (
+    CallConnected,
     CallEnd,
     CallEnded,
     CallIncoming,
@@ -62,3 +63,16 @@ def test_a_call_that_is_over_has_no_names(names: Names) -> None:
     names.forget("m1")
     assert not names.taken("c1") and not names.taken("x1") and names.taken("x2")
     assert names.inward("a", CallEnd("c1")) == CallEnd("c1")
+
+
+def test_who_has_another_name_for_a_call_learns_the_one_it_has_at_the_hub(names: Names) -> None:
+    assert names.outward("a", CallConnected("m1")) == CallConnected("c1", "m1")
+    assert names.outward("b", CallConnected("m1")) == CallConnected("m1")
+
+
+def test_a_name_goes_to_the_new_session(names: Names) -> None:
+    names.move("m1", "a", "b")
+    assert (names.of("a", "m1"), names.of("b", "m1")) == ("m1", "c1")
+    names.move("m2", "a", "b")
+    names.forget("m1")
+    assert names.empty

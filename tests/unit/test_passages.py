@@ -139,3 +139,9 @@ def test_what_is_given_up(way: Way, stage: str) -> None:
 def test_two_who_give_up_have_no_mixer_to_tell(way: Way) -> None:
     way.begin(way.ann, way.bob)
     assert way.board.hear(lambda: way.passages.abort(way.passages.all[0], HUNG_UP)) == []
+
+
+def test_whose_ends_are_on_their_way(way: Way) -> None:
+    assert not way.passages.concern("c1")
+    way.begin(way.ann, way.mixer)
+    assert way.passages.concern("c1") and way.passages.concern("m1") and not way.passages.concern("c2")

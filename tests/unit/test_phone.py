@@ -65,6 +65,7 @@ from signaling.messages import (
     CallHold,
     CallIncoming,
     CallJoin,
+    CallMute,
     CallParticipants,
     CallPlace,
     CallProgress,
@@ -488,8 +489,40 @@ def test_a_group_is_joined_by_its_id(desk: Desk) -> None:
     desk.hub(CallAnswered("c1", "answer", Outcome("group", Party("g1", "Group call"))))
     desk.hub(CallConnected("c1"))
     assert (desk.call().state, desk.call().group_id) == (CallState.CONNECTED, "g1")
+    [attach] = sent(desk.give(Anew()))
+    assert attach == CallAttach("c1", "g1", True, group_id="g1", participant_id="me")
+    desk.give(Mute("c1", outgoing=True))
+    told = sent(desk.hub(CallConnected("c1")))
+    assert told == [CallHold("c1", False), CallMute("c1", True)], "what the hub that was has known"
+
+
+def test_a_group_call_that_is_not_up_does_not_outlive_the_hub(desk: Desk) -> None:
+    desk.give(Join("c1", "g1"))
+    desk.hub(CallParticipants("c1", "g1", "me", ()))
     desk.media(AudioUp("c1"))
-    assert ordered(desk.give(Anew())) == [Close("c1")], "the mixer is lost too"
+    assert ordered(desk.give(Anew())) == [Close("c1")]
+
+
+def test_a_mixer_says_of_each_call_whether_it_is_the_last_of_its_group(desk: Desk) -> None:
+    for call_id, group_id, who in (("c1", "g1", BOB), ("c2", "g2", CAT), ("c3", "g1", CAT)):
+        desk.hub(MixerPlace(call_id, group_id, who))
+        desk.media(OfferReady(call_id, "offer"))
+        desk.hub(CallAnswered(call_id, "answer", Outcome("participant", who)))
+        desk.hub(CallConnected(call_id))
+    told = [m for m in sent(desk.give(Anew())) if isinstance(m, CallAttach)]
+    assert [(m.call_id, m.group_id, m.remote, m.more) for m in told] == [
+        ("c1", "g1", BOB.raw_id, True),
+        ("c2", "g2", CAT.raw_id, False),
+        ("c3", "g1", CAT.raw_id, False),
+    ]
+
+
+def test_a_call_is_attached_by_the_id_that_the_other_end_knows(desk: Desk) -> None:
+    desk.outgoing()
+    desk.hub(CallConnected("c1", "n7"))
+    desk.media(AudioUp("c1"))
+    [attach] = sent(desk.give(Anew()))
+    assert isinstance(attach, CallAttach) and attach.server_call_id == "n7"
 
 
 def test_a_mixer_calls_whom_the_hub_says(desk: Desk) -> None:

@@ -4,10 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from signaling.hub import Back, Left, Lost, UserRemoved
-from signaling.messages import CallAttach, CallConnected, CallEnd, CallEnded, CallHold
+from signaling.messages import (
+    CallAttach,
+    CallConnected,
+    CallEnd,
+    CallEnded,
+    CallHold,
+    CallParticipants,
+)
 from signaling.reasons import HUNG_UP, NETWORK, UNKNOWN_CALL
 from signaling.reattach import ATTACH_SECONDS, MAX_CLAIMS
-from tests.unit.board import FULL, Board
+from tests.unit.board import FULL, Board, Told
 
 pytestmark = pytest.mark.unit
 
@@ -158,3 +165,131 @@ def test_who_waits_for_the_other_end_is_engaged(board: Board) -> None:
     assert engaged(ANN) and not engaged(BOB)
     board.say("ann", CallEnd("c1"))
     assert not engaged(ANN)
+
+
+# --- ids, and groups
+
+
+def test_ends_that_know_a_call_by_different_ids(board: Board) -> None:
+    board.say("ann", BY_ANN)
+    told = board.say("bob", replace(BY_BOB, call_id="x1", server_call_id="c1"))
+    assert told == [("ann", CallConnected("c1")), ("bob", CallConnected("x1", "c1"))]
+    board.feed(Lost("bob"))
+    board.join("bob", "again", FULL)
+    told = board.say("again", replace(BY_BOB, call_id="x1", server_call_id="c1"))
+    assert dict(told) == {"ann": CallConnected("c1"), "again": CallConnected("x1", "c1")}
+    assert board.say("ann", CallEnd("c1")) == [("again", CallEnded("x1", HUNG_UP))]
+    assert board.hub.names.empty
+
+
+def test_an_id_of_the_hubs_does_not_let_a_stranger_in(board: Board) -> None:
+    board.say("ann", BY_ANN)
+    assert board.say("eve", CallAttach("x1", ANN, caller=False, server_call_id="c1")) == []
+
+
+BY_MIXER = CallAttach("n1", ANN, caller=False, group_id="g1")
+MIXED = CallAttach("c1", "g1", caller=True, server_call_id="n1", group_id="g1", participant_id="p1")
+
+
+@pytest.fixture
+def mixed(board: Board) -> Board:
+    """A mixer is online too."""
+    board.user("mx")
+    board.join("mx", rights=FULL | {"mixer"})
+    return board
+
+
+@pytest.mark.parametrize("mixer_first", [True, False])
+def test_a_mixer_and_whom_it_names(mixed: Board, mixer_first: bool) -> None:
+    claims = [("mx", BY_MIXER), ("ann", MIXED)]
+    first, second = claims if mixer_first else claims[::-1]
+    assert mixed.say(*first) == []
+    told = mixed.say(*second)
+    assert told[:2] == [("ann", CallConnected("c1", "n1")), ("mx", CallConnected("n1"))]
+    assert mixed.hub.calls.all["n1"].group == "g1"
+    mixed.say("ann", CallEnd("c1"))
+    record = mixed.records[-1]
+    assert (record.caller, record.callee, record.kind) == (ANN, "g1", "group")
+
+
+@pytest.mark.parametrize(
+    ("who", "claim"),
+    [
+        ("eve", MIXED),
+        ("ann", replace(MIXED, group_id="g2")),
+        ("ann", replace(MIXED, group_id=None)),
+        ("ann", replace(MIXED, caller=False)),
+        ("mx", replace(MIXED, remote="g1")),
+    ],
+    ids=["not who is named", "another group", "no group", "two answerers", "itself"],
+)
+def test_a_mixer_takes_nobody_else(mixed: Board, who: str, claim: CallAttach) -> None:
+    mixed.say("mx", replace(BY_MIXER, remote="g1") if who == "mx" else BY_MIXER)
+    assert mixed.say(who, claim) == []
+
+
+def test_without_the_right_nobody_is_a_mixer(mixed: Board) -> None:
+    mixed.say("eve", BY_MIXER)
+    assert mixed.say("ann", MIXED) == []
+
+
+def test_a_mixer_does_not_move(mixed: Board) -> None:
+    """Whoever it mixed is on the way to another one, or to itself anew."""
+    mixed.say("mx", BY_MIXER)
+    mixed.say("ann", MIXED)
+    mixed.feed(Lost("mx"))
+    mixed.join("mx", "again", FULL | {"mixer"})
+    assert ("again", CallEnded("n1", UNKNOWN_CALL)) in mixed.say("again", BY_MIXER)
+
+
+def test_an_end_on_its_way_to_another_mixer_does_not_move(mixed: Board) -> None:
+    mixed.say("mx", BY_MIXER)
+    mixed.say("ann", MIXED)
+    mixed.feed(Lost("ann"))
+    mixed.user("my")
+    mixed.join("my", rights=FULL | {"mixer"})
+    mixed.feed(Lost("mx"))
+    mixed.join("ann", "again", FULL)
+    assert mixed.say("again", MIXED) == [("again", CallEnded("c1", UNKNOWN_CALL))]
+
+
+def rosters(told: Told, session: str) -> list[CallParticipants]:
+    return [m for who, m in told if who == session and isinstance(m, CallParticipants)]
+
+
+def test_nobody_is_told_who_is_there_before_all_of_whom_the_mixer_tells_are(mixed: Board) -> None:
+    mixed.say("mx", replace(BY_MIXER, more=True))
+    told = mixed.say("ann", MIXED)
+    assert rosters(told, "ann") == []
+    assert mixed.say("mx", CallAttach("n2", BOB, caller=False, group_id="g1")) == []
+    told = mixed.say("bob", CallAttach("n2", "g1", caller=True, group_id="g1", participant_id="p2"))
+    [roster] = rosters(told, "ann")
+    assert [p.id for p in roster.participants] == ["p2"] and roster.me == "p1"
+
+
+@pytest.mark.parametrize("how", ["does not come", "has hung up", "the mixer hangs up"])
+def test_who_does_not_come_back_is_not_waited_for(mixed: Board, how: str) -> None:
+    theirs = CallAttach("n2", "g1", caller=True, group_id="g1", participant_id="p2")
+    mixed.say("mx", replace(BY_MIXER, more=True))
+    mixed.say("ann", MIXED)
+    if how == "has hung up":
+        mixed.say("bob", theirs)
+        mixed.say("bob", CallEnd("n2"))
+    told = mixed.say("mx", CallAttach("n2", BOB, caller=False, group_id="g1"))
+    if how == "does not come":
+        told = mixed.wait(ATTACH_SECONDS + 1)
+    elif how == "the mixer hangs up":
+        told = mixed.say("mx", CallEnd("n2"))
+    [roster] = rosters(told, "ann")
+    assert roster.participants == ()
+
+
+@pytest.mark.parametrize("told_all", [True, False])
+def test_a_mixer_that_goes_before_it_has_told_all(mixed: Board, told_all: bool) -> None:
+    mixed.user("my")
+    mixed.join("my", rights=FULL | {"mixer"})
+    mixed.say("mx", replace(BY_MIXER, more=True))
+    mixed.say("ann", MIXED)
+    if told_all:
+        mixed.say("mx", CallAttach("n2", BOB, caller=False, group_id="g1"))
+    assert rosters(mixed.feed(Left("mx")), "ann"), "they go on with whom there is"

@@ -53,3 +53,10 @@ def test_a_refusal_is_told_to_one(x: Switchboard) -> None:
         assert isinstance(message, CallParticipants)
         assert (who, message.group_id, message.me) == ("b", group_id, "callee")
         assert message.participants[-1] == over and len(message.participants) == 2
+
+
+def test_while_a_group_is_gathering_nobody_is_told(x: Switchboard) -> None:
+    roster = Roster(x.calls, x.tell)
+    group = replace(pair(x.now(), "g1", "mx"), gathering=True)
+    assert x.hear(lambda: roster.put(group)) == []
+    assert roster.all == {"g1": group}

@@ -106,3 +106,22 @@ def test_what_an_end_says_to_a_hub_that_began_anew() -> None:
     assert incoming.claim(1e9) == CallAttach(
         "c1", "8:acs:bob", False, dan.raw_id, cat.raw_id, seconds=MAX_SECONDS
     )
+    mixed = session(server_call_id="n1", group_id="g1", me="p1")
+    assert mixed.claim(5.0, more=True) == CallAttach(
+        "c1", "8:acs:bob", True, server_call_id="n1", group_id="g1", participant_id="p1", more=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "lasting"),
+    [
+        ({"heard": True}, True),
+        ({"up": True}, False),
+        ({"heard": True, "transferred": True}, False),
+        ({"heard": True, "group_id": "g1"}, False),
+        ({"up": True, "group_id": "g1"}, True),
+    ],
+)
+def test_what_goes_on_without_the_hub(known: dict[str, Any], lasting: bool) -> None:
+    assert session(**known).lasting is lasting
+    assert not session(CallState.DISCONNECTING, **known).lasting

@@ -69,12 +69,21 @@ test("the hub has this end offer a new path, and tells it when to go over", () =
   assert.ok(!desk.give({ is: "hold", callId: "c1", on: false }).ordered[0].offerer);
 });
 
-test("a group call ends for everyone where that is wanted, and is not attached to a hub that began anew", () => {
+test("a hub that began anew is told of a group call by the id that its mixer knows, and that this end is muted", () => {
   const desk = new Desk();
   desk.outgoing();
   told(desk, "g1", there("p2", BOB), there("p3", ANN));
-  assert.deepEqual(desk.give({ is: "anew" }).sent, []);
-  assert.equal(desk.call().state, "Disconnecting");
+  desk.hub("call.connected", { call_id: "c1", server_call_id: "n7" });
+  desk.give({ is: "mute", callId: "c1", outgoing: true, incoming: null });
+  const [{ server_call_id, group_id, participant_id, more }] = desk.give({ is: "anew" }).sent;
+  assert.deepEqual([server_call_id, group_id, participant_id, more], ["n7", "g1", desk.call().me, false]);
+  assert.deepEqual(desk.hub("call.connected", { call_id: "c1", server_call_id: "n7" }).sent, [
+    { type: "call.hold", call_id: "c1", on: false },
+    { type: "call.mute", call_id: "c1", on: true },
+  ]);
+});
+
+test("a group call ends for everyone where that is wanted", () => {
   const other = new Desk();
   other.outgoing();
   assert.deepEqual(other.give({ is: "hangUp", callId: "c1", forEveryone: true }).sent, [

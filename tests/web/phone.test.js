@@ -212,7 +212,7 @@ test("a hub that began anew is told of the calls that are heard; all else ends",
   const { sent, news } = desk.give({ is: "anew" });
   assert.deepEqual(sent, [{
     type: "call.attach", call_id: "c1", remote: BOB.raw_id, caller: true, mailbox: null, dialled: null,
-    transferor: null, seconds: 30,
+    transferor: null, seconds: 30, server_call_id: null, group_id: null, participant_id: null, more: false,
   }]);
   assert.deepEqual(news.map((each) => each.news), ["ringOver", "call"]);
   assert.deepEqual(desk.hub("call.connected", { call_id: "c1" }).sent, [

@@ -208,15 +208,6 @@ def test_a_killed_mixer_without_another_one_ends_the_call_once(world: World) -> 
     end(world)
 
 
-def test_a_hub_that_began_anew_knows_no_group(world: World) -> None:
-    three(world)
-    world.restart_hub()
-    world.run(60)
-    for name in ("ann", "bob", "cat"):
-        assert list(world.agents[name].reasons().values()) == [NETWORK]
-    end(world)
-
-
 # --- whatever is lost, whenever
 
 
