@@ -242,13 +242,13 @@ class Hub:
                 self._end(session, message, now)
             case CallJoin():
                 if not self._known(session, message.call_id):
-                    self.groups.join(session, message, now)
+                    self.groups.requests.join(session, message, now)
             case CallMute(call_id, on):
-                self.groups.mute(session, call_id, on)
+                self.groups.requests.mute(session, call_id, on)
             case ParticipantAdd():
-                self.groups.add(session, message, now)
+                self.groups.requests.add(session, message, now)
             case ParticipantRemove():
-                self.groups.remove(session, message, now)
+                self.groups.requests.remove(session, message, now)
             case MixerSpeakers():
                 self.groups.speakers(session, message)
             case CallAttach():
@@ -345,7 +345,7 @@ class Hub:
             pass  # those it mixed go on without it
         elif not self.transfers.leaves(call, session):
             if message.for_everyone:
-                self.groups.end(call, session, now)
+                self.groups.requests.end(call, session, now)
             self.calls.hang_up(call, session, now, ended_for(message.cause, ringing=False))
 
     def _call(self, session: str, call_id: str, about: str) -> Call | None:

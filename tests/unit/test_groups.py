@@ -2,7 +2,7 @@
 
 import pytest
 
-from signaling.groups import PLACE_SECONDS
+from signaling.group_requests import PLACE_SECONDS
 from signaling.hub import GRACE_SECONDS, Back, Joined, UserRemoved
 from signaling.messages import (
     CallAnswer,
@@ -13,32 +13,23 @@ from signaling.messages import (
     CallHold,
     CallIncoming,
     CallJoin,
-    CallMute,
     CallPlace,
     CallRinging,
     CallSpeakers,
     CallUp,
-    Error,
     MixerPlace,
     MixerSpeakers,
-    ParticipantAdd,
     ParticipantRemove,
 )
 from signaling.passages import PASSAGE_SECONDS
 from signaling.reasons import (
-    ANSWERED_ELSEWHERE,
     CANCELLED,
     DECLINED,
-    ENDED_FOR_ALL,
     HUNG_UP,
-    MEDIA_LOST,
     NETWORK,
     NO_ANSWER,
     NO_MEDIA,
-    NO_MIXER,
-    REMOVED,
     TIMED_OUT,
-    UNKNOWN_CALL,
     UNKNOWN_USER,
     Reason,
 )
@@ -129,14 +120,6 @@ def test_a_mixer_that_does_not_place_the_call_is_given_up(board: GroupBoard) -> 
     assert board.hub.groups.all == {}
 
 
-def test_a_call_off_before_the_mixer_has_placed_it(board: GroupBoard) -> None:
-    board.talk("ann", "bob")
-    board.still.add("mx")
-    board.ask_in("ann", "cat")
-    told = board.say("ann", ParticipantRemove("c1", "p-cat"))
-    assert (ended(told, "mx"), left_over(told, "bob", "cat")) == ([CANCELLED], CANCELLED)
-
-
 def test_somebody_deleted_meanwhile(board: GroupBoard) -> None:
     board.talk("ann", "bob")
     board.still.add("mx")
@@ -144,37 +127,6 @@ def test_somebody_deleted_meanwhile(board: GroupBoard) -> None:
     board.feed(UserRemoved("8:acs:cat"))
     told = board.say("mx", CallPlace(order.call_id, "cat", "offer"))
     assert left_over(told, "ann", "cat") == UNKNOWN_USER
-
-
-def test_asking_twice_is_asking_once(board: GroupBoard) -> None:
-    board.talk("ann", "bob")
-    board.ask_in("ann", "cat")
-    assert board.ask_in("ann", "cat") == []
-    [(who, error)] = board.say("dan", ParticipantAdd("c1", "p1", "cat"))
-    assert isinstance(error, Error) and (who, error.reason) == ("dan", UNKNOWN_CALL)
-
-
-def test_a_mixer_asks_nobody_in(board: GroupBoard) -> None:
-    board.act(board.say("ann", CallJoin("a1", "g", "offer")))
-    [(who, error)] = board.say("mx", ParticipantAdd("a1", "p1", "cat"))
-    assert isinstance(error, Error) and (who, error.reason) == ("mx", UNKNOWN_CALL)
-
-
-@pytest.mark.parametrize(("name", "code"), [("nobody", UNKNOWN_USER), ("cat", NO_MIXER)])
-def test_a_refusal_is_for_the_one_who_asked(name: str, code: Reason) -> None:
-    board = GroupBoard("ann", "bob", "cat")
-    board.talk("ann", "bob")
-    board.leave("mx")
-    told = board.ask_in("ann", name)
-    assert {who for who, _ in told} == {"ann"}
-    [roster] = rosters(told, "ann")
-    assert (roster.group_id, roster.me, roster.participants[-1].reason) == (None, "caller", code)
-
-
-def test_a_refusal_in_a_group(board: GroupBoard) -> None:
-    board.three()
-    [roster] = rosters(board.ask_in("bob", "cat", participant_id="again"), "bob")
-    assert (roster.group_id, len(roster.participants)) == (board.group.id, 3)
 
 
 # --- joined
@@ -190,21 +142,6 @@ def test_a_group_is_there_as_long_as_somebody_is_in_it(board: GroupBoard) -> Non
         assert board.group.direct is None
     board.say("ann", CallEnd("a1"))
     assert board.empty()
-
-
-def test_who_joins_a_group_rings_for_it_no_more(board: GroupBoard) -> None:
-    board.join("cat", "cat-2")
-    board.act(board.say("ann", CallJoin("a1", "g", "offer")))
-    board.ask_in("ann", "cat", "a1")
-    board.ask_in("ann", "dan", "a1")
-    told = board.act(board.say("cat", CallJoin("j1", "g", "offer")))
-    assert ended(told, "cat") == ended(told, "cat-2") == [ANSWERED_ELSEWHERE]
-    assert {m.party.name: m.session for m in board.group.members} == {"ann": "ann", "dan": None, "cat": "cat"}
-
-
-def test_who_may_not_join_is_told(board: GroupBoard) -> None:
-    board.leave("mx")
-    assert board.say("ann", CallJoin("a1", "g", "offer")) == [("ann", CallEnded("a1", NO_MIXER))]
 
 
 def test_a_mixer_that_does_not_answer(board: GroupBoard) -> None:
@@ -232,12 +169,8 @@ def test_to_join_while_two_are_on_their_way_to_each_other(board: GroupBoard) -> 
 # --- in it
 
 
-def test_who_is_muted_or_holds(board: GroupBoard) -> None:
+def test_who_holds(board: GroupBoard) -> None:
     cat = board.three()
-    [roster] = rosters(board.say("cat", CallMute(cat, True)), "ann")
-    assert [p.muted for p in roster.participants if p.party.name == "cat"] == [True]
-    assert board.say("cat", CallMute(cat, True)) == board.say("dan", CallMute(cat, True)) == []
-    assert board.say("dan", CallMute("c9", True)) == []
     told = board.say("ann", CallHold("c1", True))
     assert states(told, "cat") == [{"ann": "Hold", "bob": "Connected"}]
     board.act(board.say("cat", CallEnd(cat)))
@@ -279,40 +212,6 @@ def test_two_who_are_left_talk_directly(board: GroupBoard, leaves: str) -> None:
     assert len(board.records) >= 2
 
 
-def test_who_is_removed(board: GroupBoard) -> None:
-    cat = board.three()
-    told = board.act(board.say("ann", ParticipantRemove("c1", "p-cat")))
-    assert (ended(told, "cat"), left_over(told, "bob", "cat")) == ([REMOVED], REMOVED)
-    for session, call_id, who in (("ann", "c1", "p-cat"), ("dan", cat, "caller"), ("ann", "c9", "x")):
-        [(_, error)] = board.say(session, ParticipantRemove(call_id, who))
-        assert isinstance(error, Error) and error.reason.code == 404
-
-
-def test_who_cannot_be_removed(board: GroupBoard) -> None:
-    board.talk("ann", "bob")
-    board.ask_in("ann", "cat")
-    for who in ("caller", "callee"):
-        [(_, error)] = board.say("ann", ParticipantRemove("c1", who))
-        assert isinstance(error, Error) and "Hang up" in error.reason.message
-
-
-def test_it_ends_for_everyone(board: GroupBoard) -> None:
-    board.three()
-    board.ask_in("cat", "dan", board.hub.names.of("cat", board.group.members[2].call))
-    told = board.act(board.say("ann", CallEnd("c1", for_everyone=True)))
-    assert (ended(told, "bob"), ended(told, "cat")) == ([ENDED_FOR_ALL], [ENDED_FOR_ALL])
-    assert ended(told, "dan") == [CANCELLED]
-    assert board.empty()
-
-
-def test_a_call_of_two_ends_for_everyone_by_hanging_up(board: GroupBoard) -> None:
-    board.talk("ann", "bob")
-    board.ask_in("ann", "cat")
-    told = board.say("ann", CallEnd("c1", for_everyone=True))
-    assert (ended(told, "bob"), ended(told, "cat")) == ([HUNG_UP], [CANCELLED])
-    assert board.empty()
-
-
 def test_the_last_of_what_was_a_call_of_two_is_not_left_alone(board: GroupBoard) -> None:
     cat = board.three()
     board.still.update({"ann", "bob"})
@@ -342,23 +241,6 @@ def test_who_is_alone_waits_for_those_who_are_asked(board: GroupBoard) -> None:
     assert [m.party.name for m in board.group.here] == ["cat"]
     told = board.take("dan")
     assert states(told, "dan")[-1] == {"cat": "Connected"}
-
-
-def test_a_mixer_ends_it_for_nobody_else(board: GroupBoard) -> None:
-    cat = board.three()
-    told = board.act(board.say("mx", CallEnd(cat, "media_lost", for_everyone=True)))
-    assert (ended(told, "cat"), ended(told, "ann")) == ([MEDIA_LOST], [])
-
-
-def test_it_ends_for_everyone_while_the_third_answers(board: GroupBoard) -> None:
-    board.talk("ann", "bob")
-    board.ask_in("ann", "cat")
-    board.ask_in("ann", "dan")
-    board.still.update({"ann", "bob"})
-    board.take("cat")
-    told = board.act(board.say("ann", CallEnd("c1", for_everyone=True)))
-    assert [ended(told, name) for name in ("bob", "cat", "dan")] == [[HUNG_UP], [ENDED_FOR_ALL], [CANCELLED]]
-    assert board.empty()
 
 
 # --- the mixer is lost
