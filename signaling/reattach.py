@@ -194,8 +194,9 @@ class Reattachments:
 
     def _gather(self, group_id: str | None, now: float) -> None:
         """Let a group go on of which no end is to be waited for any more."""
-        waits = group_id in self._more or any(c.mixes == group_id and not c.over for c in self._waiting())
-        if group_id is not None and not waits:
+        if group_id is None or group_id in self._more:
+            return
+        if not any(claim.mixes == group_id and not claim.over for claim in self._waiting()):
             self._regrouping.gathered(group_id, now)
 
     def _waiting(self) -> Iterator[Claim]:

@@ -55,6 +55,7 @@ CLIENT: list[ClientMessage] = [
     CallUp(TALK),
     CallEnd(TALK),
     CallAttach(TALK, "8:acs:bob", True),
+    CallAttach("n9", "8:acs:bob", True, server_call_id=TALK, group_id="g1", more=True),
     CallCandidate(TALK, Candidate("candidate:1", "0", 0)),
     CallUpdate(TALK, "offer", "sdp"),
     CallRenew(TALK),

@@ -7,7 +7,7 @@ import pytest
 from node.exchange import Accept, Dial, HangUp, RingOver
 from signaling.reasons import BUSY, HUNG_UP, NETWORK
 from signaling.settings import Group, Settings, ToGroup, ToPerson
-from tests.world import always
+from tests.world import always, stories
 from tests.world.test_faults import strike
 from tests.world.test_ringing_faults import STORIES, begin, finish, settled, when_it_rings
 from tests.world.world import World
@@ -129,4 +129,17 @@ def test_the_history_tells_the_same_as_without_the_restart() -> None:
     assert (record.kind, record.via, record.reason) == ("forwarded", ("8:acs:bob",), HUNG_UP)
     assert record.answered_at is not None
     assert record.ended_at - record.answered_at == pytest.approx(60, abs=1)
+    finish(world)
+
+
+@pytest.mark.parametrize("tell", stories.STORIES)
+def test_what_has_come_of_a_transfer_goes_on(tell: str, seed: int) -> None:
+    world = stories.begin(seed)
+    stories.STORIES[tell](world)
+    world.run(100)
+    before = {name: world.hears(name) for name in world.agents}
+    assert any(before.values())
+    world.restart_hub()
+    world.run(60)
+    assert {name: world.hears(name) for name in world.agents} == before
     finish(world)
