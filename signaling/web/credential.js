@@ -86,7 +86,7 @@ export class AzureCommunicationTokenCredential {
  * @param {string} token
  * @returns {AccessToken}
  */
-export function readToken(token) {
+function readToken(token) {
   const { exp } = claims(token);
   if (typeof exp !== "number") {
     throw CallingCommunicationError.of(INVALID_TOKEN, "This is not an access token.");

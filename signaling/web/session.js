@@ -60,8 +60,8 @@
  * @typedef {Readonly<SessionFields>} Session
  */
 
-export const LOST_SECONDS = 3;
-export const REOFFER_SECONDS = 10;
+const LOST_SECONDS = 3;
+const REOFFER_SECONDS = 10;
 /** Who speaks in a call of two, as far as a mixer would say it. @type {readonly string[]} */
 export const NO_SPEAKERS = Object.freeze([]);
 const MAX_SECONDS = 30 * 24 * 3600; // of a call.attach

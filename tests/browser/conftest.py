@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from node import CommunicationTokenCredential
 from node.mixer import MixerService
 from signaling.config import load_config
 from signaling.server import HubServer
+from tests.browser import firefox
 from tests.browser.person import HERE, BrowserPerson
 from tests.browser.softphone import Softphone
 from tests.e2e.people import PATIENCE, SENTENCES, People
@@ -96,6 +97,13 @@ async def launch(folder: Path) -> AsyncIterator[Browser]:
 async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
     async with launch(tmp_path) as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def firefox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run one Firefox for the tests of a module: it takes seconds to start."""
+    with firefox.running(tmp_path_factory.mktemp("firefox") / "profile") as url:
+        yield url
 
 
 async def join_at(

@@ -5,9 +5,14 @@ import base64
 import io
 import itertools
 import json
+import os
+import re
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +36,7 @@ PREFERENCES = {
     "app.update.enabled": False,
 }
 _EAR = (HERE / "firefox_ear.js").read_text()
-_READY = "WebDriver BiDi listening on "
+_READY = r"WebDriver BiDi listening on (ws://\S+)\n"
 
 
 class Tab:
@@ -45,6 +50,10 @@ class Tab:
     async def open(self) -> None:
         await self.command("session.new", {"capabilities": {"alwaysMatch": {"acceptInsecureCerts": True}}})
         self._context = (await self.command("browsingContext.create", {"type": "tab"}))["context"]
+
+    async def close(self) -> None:
+        await self.command("browsingContext.close", {"context": self._context})
+        await self.command("session.end", {})
 
     async def goto(self, url: str) -> None:
         await self.command(
@@ -97,35 +106,44 @@ class FirefoxPerson(BrowserPerson):
         return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 
-@asynccontextmanager
-async def firefox(profile: Path) -> AsyncIterator[Tab]:
-    """Run Firefox with one tab; leaving ends it."""
+@contextmanager
+def running(profile: Path) -> Iterator[str]:
+    """Run Firefox; give the URL at which it takes one session after the other."""
     assert FIREFOX is not None, "install Firefox (Debian: apt install firefox-esr)"
-    await asyncio.to_thread(_write, profile)
-    process = await asyncio.create_subprocess_exec(
-        *(FIREFOX, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
+    _write(profile)
+    said = profile / "said.txt"
+    command = [
+        FIREFOX,
+        "--headless",
+        "--no-remote",
+        "--profile",
+        str(profile),
+        "--remote-debugging-port",
+        "0",
+    ]
+    with said.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
     try:
-        async with asyncio.timeout(2 * PATIENCE):
-            while _READY not in (line := (await process.stderr.readline()).decode()):
-                assert line, "Firefox ended"
-        drain = asyncio.create_task(process.stderr.read())
-        try:
-            url = line.partition(_READY)[2].strip() + "/session"
-            async with aiohttp.ClientSession() as http, http.ws_connect(url, max_msg_size=0) as socket:
-                tab = Tab(socket, itertools.count(1))
-                await tab.open()
-                yield tab
-        finally:
-            process.terminate()
-            await drain
+        end = time.monotonic() + 2 * PATIENCE
+        while not (ready := re.search(_READY, said.read_text(errors="replace"))):
+            assert process.poll() is None and time.monotonic() < end, said.read_text(errors="replace")
+            time.sleep(0.05)
+        yield ready[1] + "/session"
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        os.killpg(process.pid, signal.SIGKILL)  # itself and the processes of its pages
+        process.wait()
+
+
+@asynccontextmanager
+async def new_tab(url: str) -> AsyncIterator[Tab]:
+    """Open one tab, in a session of its own; leaving closes it."""
+    async with aiohttp.ClientSession() as http, http.ws_connect(url, max_msg_size=0) as socket:
+        tab = Tab(socket, itertools.count(1))
+        await tab.open()
+        try:
+            yield tab
+        finally:
+            await tab.close()
 
 
 def _write(profile: Path) -> None:

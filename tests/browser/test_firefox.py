@@ -9,21 +9,25 @@ import pytest
 from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE
-from node import CallState, Features, TransferState
+from media.measure import level_dbfs
+from node import Call, CallState, Features, TransferState
 from signaling.server import HubServer
 from tests.browser import firefox
 from tests.browser.conftest import Join
-from tests.browser.person import Listener, hears, listen
-from tests.e2e.people import PATIENCE, People, Person, eventually, until
+from tests.browser.person import Listener, both, hears, listen
+from tests.browser.test_transfers import meet, transferred
+from tests.browser.test_voicemail import BRIEF
+from tests.e2e.people import PATIENCE, People, Person, connect, eventually, until
 from tests.e2e.test_transfers import final
+from tests.e2e.test_voicemail import voicemail
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-async def alice(hub: HubServer, people: People, tmp_path: Path) -> AsyncIterator[firefox.FirefoxPerson]:
+async def alice(hub: HubServer, people: People, firefox_url: str) -> AsyncIterator[firefox.FirefoxPerson]:
     _, token = await people.client.token("alice")
-    async with firefox.firefox(tmp_path / "profile") as tab:
+    async with firefox.new_tab(firefox_url) as tab:
         yield await firefox.join(tab, hub.url, "alice", token)
 
 
@@ -39,6 +43,23 @@ async def hears_firefox(person: Listener | Person) -> None:
     async with asyncio.timeout(PATIENCE):
         while tone(await listen(person, 1.0)) < 0.9:
             pass
+
+
+async def met(caller: Person, alice: firefox.FirefoxPerson) -> Call:
+    """Let somebody at a node call Firefox; return the node's end."""
+    call = caller.dial("alice")
+    await alice.pick_up()
+    await alice.state("Connected")
+    await until(call, CallState.CONNECTED)
+    return call
+
+
+async def leave(*people: Person) -> None:
+    """Let everybody hang up whatever they are in."""
+    for person in people:
+        for call in person.agent.calls:
+            await call.hang_up()
+    await eventually(lambda: not any(person.agent.calls for person in people))
 
 
 @pytest.mark.parametrize("caller", ["alice", "bob"])
@@ -75,14 +96,81 @@ async def test_firefox_and_a_node(alice: firefox.FirefoxPerson, people: People, 
     await eventually(lambda: not bob.agent.calls)
 
 
-async def test_firefox_is_transferred(alice: firefox.FirefoxPerson, people: People) -> None:
+async def test_firefox_transfers_to_a_person_to_a_call_and_to_voicemail(
+    alice: firefox.FirefoxPerson, people: People, tmp_path: Path
+) -> None:
     bob, carol = await people.join("bob"), await people.join("carol")
-    mine = bob.dial("alice")
-    await alice.pick_up()
-    await until(mine, CallState.CONNECTED)
-    transfer = mine.feature(Features.TRANSFER).transfer(target_participant="carol")
+    await meet(alice, bob)
+    await alice.do("void (window.moved = transfer.transfer({ targetParticipant: { id: 'carol' } }))")
+    await carol.pick_up()
+    await transferred(alice)
+    await alice.do("call.hangUp()")
+    await both(bob, carol)
+    await leave(bob, carol)
+    at_bob = await meet(alice, bob)
+    await alice.do("void call.hold()")
+    await until(at_bob, CallState.REMOTE_HOLD)
+    await meet(alice, carol)
+    held = "agent.calls[0].feature(sdk.Features.Transfer)"
+    await alice.do(f"void (window.moved = {held}.transfer({{ targetCallId: agent.calls[1].id }}))")
+    await transferred(alice)
+    await alice.until("agent.calls.length === 0")
+    await both(bob, carol)
+    await leave(bob, carol)
+    async with voicemail(people, tmp_path, BRIEF):
+        await meet(alice, bob)
+        target = "{ targetParticipantVoicemail: { id: 'carol' } }"
+        await alice.do(f"void (window.moved = transfer.transfer({target}))")
+        await transferred(alice)
+        assert await alice.do("moved.outcome.kind") == "voicemail"
+        await leave(bob)
+
+
+async def test_firefox_is_transferred_to_a_person_to_a_call_and_to_voicemail(
+    alice: firefox.FirefoxPerson, people: People, tmp_path: Path
+) -> None:
+    bob, carol = await people.join("bob"), await people.join("carol")
+    transfer = (await met(bob, alice)).feature(Features.TRANSFER).transfer(target_participant="carol")
     await carol.pick_up()
     assert await final(transfer) is TransferState.TRANSFERRED
+    await asyncio.gather(hears(alice, "carol"), hears_firefox(carol))
+    await leave(bob, carol)
+    held = await met(bob, alice)
+    await held.hold()
+    await alice.state("RemoteHold")
+    second, _ = await connect(bob, carol)
+    transfer = held.feature(Features.TRANSFER).transfer(target_call_id=second.id)
+    assert await final(transfer) is TransferState.TRANSFERRED
+    await asyncio.gather(hears(alice, "carol"), hears_firefox(carol))
+    await leave(bob, carol)
+    async with voicemail(people, tmp_path, BRIEF):
+        mine = await met(bob, alice)
+        transfer = mine.feature(Features.TRANSFER).transfer(target_participant_voicemail="carol")
+        assert await final(transfer) is TransferState.TRANSFERRED
+        await mine.hang_up()
+        await alice.until("agent.calls.length === 1 && agent.calls[0].outcome.kind === 'voicemail'")
+        async with asyncio.timeout(PATIENCE):
+            while level_dbfs(await listen(alice, 0.5)) < -40:  # it is greeted, or beeped at
+                pass
+        await alice.do("agent.calls[0].hangUp()")
+
+
+async def test_firefox_is_the_target_as_a_person_and_as_a_call(
+    alice: firefox.FirefoxPerson, people: People
+) -> None:
+    bob, carol = await people.join("bob"), await people.join("carol")
+    mine, _ = await connect(bob, carol)
+    transfer = mine.feature(Features.TRANSFER).transfer(target_participant="alice")
+    await alice.pick_up()
+    assert await final(transfer) is TransferState.TRANSFERRED
+    await asyncio.gather(hears(alice, "carol"), hears_firefox(carol))
+    await leave(bob, carol)
+    held, _ = await connect(bob, carol)
+    await held.hold()
+    second = await met(bob, alice)
+    transfer = held.feature(Features.TRANSFER).transfer(target_call_id=second.id)
+    assert await final(transfer) is TransferState.TRANSFERRED
+    await alice.until("agent.calls.length === 1 && agent.calls[0].state === 'Connected' && !rings.length")
     await asyncio.gather(hears(alice, "carol"), hears_firefox(carol))
 
 

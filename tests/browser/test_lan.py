@@ -52,9 +52,9 @@ async def test_the_page_in_chromium_and_a_laptop(softphone: Open, people: People
     await both(alice, bob)
 
 
-async def test_firefox_and_a_laptop(hub: HubServer, people: People, tmp_path: Path) -> None:
+async def test_firefox_and_a_laptop(hub: HubServer, people: People, firefox_url: str) -> None:
     _, token = await people.client.token("alice")
-    async with firefox.firefox(tmp_path / "profile") as tab:
+    async with firefox.new_tab(firefox_url) as tab:
         alice, bob = await firefox.join(tab, hub.url, "alice", token), await people.join("bob")
         assert await tab.evaluate("isSecureContext")
         bob.dial("alice")

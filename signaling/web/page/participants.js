@@ -16,7 +16,7 @@ const STATES = { Idle: "Asked in…", Connecting: "Asked in…", Ringing: "Ringi
 export const isHere = ({ state }) => state === "Connected" || state === "Hold";
 
 /** Whether a call was joined by its group's id. @param {Call} call */
-export const isJoined = (call) => call.outcome?.kind === "group";
+const isJoined = (call) => call.outcome?.kind === "group";
 
 /** Whether a mixer stands between those who are in a call. @param {Call} call */
 const isMixed = (call) => {
