@@ -35,7 +35,8 @@ const TONES = {
 /**
  * One call; its properties follow what happens, its events tell when: `stateChanged`, `isMutedChanged`,
  * `isIncomingAudioMutedChanged`, `remoteParticipantsUpdated`, `localAudioStreamsUpdated`,
- * `remoteAudioStreamsUpdated`, `callerInfoChanged`, `dtmfReceived`, `isReconnectingChanged`.
+ * `remoteAudioStreamsUpdated`, `callerInfoChanged`, `dtmfReceived`, `isReconnectingChanged`,
+ * beyond ACS `infoChanged` when it becomes a group call or is one no more.
  */
 export class Call extends Emitter {
   /** @type {"Call"} */
@@ -311,6 +312,7 @@ export class Call extends Emitter {
     this.state = session.state;
     const { added, removed } = this.#participants.follow(session);
     if (added.length || removed.length) this._emit("remoteParticipantsUpdated", { added, removed });
+    if (before.groupId !== session.groupId) this._emit("infoChanged", this.info);
     if (before.speakers !== session.speakers) this._emit("speakersChanged", this._speakers);
     this.#listen();
     if (before.muted !== session.muted) this._changed("isMutedChanged", before.muted, session.muted);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { Call } from "../../signaling/web/call.js";
 import { getIdentifierRawId } from "../../signaling/web/identifiers.js";
 import { Participants } from "../../signaling/web/participant.js";
 import { BOB, CAROL, Desk } from "./desk.js";
@@ -80,6 +81,19 @@ test("nobody begins to speak by the others being told of once more", () => {
   const { speakers } = room.call();
   room.told(null, there("p2", BOB), there("p3", CAROL, "Disconnected", { reason: { code: 603, sub_code: 0 } }));
   assert.equal(room.call().speakers, speakers);
+});
+
+test("a call tells that it has become a group call, and that it is one no more", () => {
+  const desk = new Desk();
+  desk.outgoing();
+  const call = new Call({ _media: { heard: () => null } }, desk.call());
+  const groups = [];
+  call.on("infoChanged", ({ groupId }) => groups.push(groupId));
+  for (const groupId of ["g1", "g1", null]) {
+    desk.hub("call.participants", { call_id: "c1", group_id: groupId, me: "me", participants: [there("p2", BOB)] });
+    call._set(desk.call());
+  }
+  assert.deepEqual(groups, ["g1", undefined]);
 });
 
 test("who is asked in does not wait for ever when the call is over, nor who is gone without a word", async () => {

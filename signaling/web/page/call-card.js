@@ -78,7 +78,7 @@ export class CallCard {
       h("div", { class: "tiles" }, this.#mute, this.#hold, this.#keys, this.#add, this.#transfer, end), this.#participants.end, this.#noTransfer,
       this.#keypad, qualityOf(call));
     this.element.addEventListener("keydown", (event) => this.#typed(event));
-    for (const event of ["stateChanged", "isMutedChanged", "remoteParticipantsUpdated"]) call.on(event, () => this.update());
+    for (const event of ["stateChanged", "isMutedChanged", "remoteParticipantsUpdated", "infoChanged"]) call.on(event, () => this.update());
     for (const event of ["localAudioStreamsUpdated", "remoteAudioStreamsUpdated"]) call.on(event, () => this.#measure());
     this.#watch();
     this.#timer = setInterval(() => this.#tick(), 1000);
