@@ -17,7 +17,6 @@ from media.playout import HEAD_START, Playout
 from media.rate import Target
 from media.receiver import on_grid
 
-CODEC_DELAY = 0.0065  # look-ahead of Opus, seconds
 _WINDOW = 0.5
 
 

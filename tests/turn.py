@@ -59,15 +59,18 @@ async def coturn(folder: Path) -> AsyncIterator[Relay]:
             relay.lines.append(line)
             if f"listener opened on: {host}:{port}" in line:
                 ready.set()
+        ready.set()
 
     ready = asyncio.Event()
     reading = asyncio.create_task(read())
     try:
         async with asyncio.timeout(PATIENCE):
             await ready.wait()
+        assert not reading.done(), f"coturn has ended: {relay.lines[-3:]}"
         yield relay
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
         await reading
 

@@ -23,17 +23,15 @@ from node import (
     AcceptCallOptions,
     AudioOptions,
     CallState,
-    CommunicationTokenCredential,
     Features,
     TransferState,
 )
-from node.mixer import MixerService
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.bench import plots
 from tests.bench.parties import Stock
 from tests.bench.report import FOLDER, Row, row, steps
-from tests.e2e.people import PATIENCE, People, Person, connect, eventually, until
+from tests.e2e.people import PATIENCE, People, Person, connect, eventually, mixer, until
 
 ROUNDS = 7
 SETTLING = 0.5  # seconds of sound before and after
@@ -92,21 +90,6 @@ async def silence_in_group(alice: Person, bob: Person, carol: Person) -> float:
     silence = max(silence_ms(person.ear, start) for person in (alice, bob))
     await call.hang_up()
     return silence
-
-
-@asynccontextmanager
-async def mixer(people: People) -> AsyncIterator[None]:
-    """Run a mixer for the group calls of a hub."""
-    _, token = await people.client.token("mixer", mixer=True)
-    ready = asyncio.Event()
-    service = asyncio.create_task(MixerService(CommunicationTokenCredential(token)).serve(ready.set))
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await ready.wait()
-        yield
-    finally:
-        service.cancel()
-        await asyncio.wait([service])
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """A real hub, people with Python nodes, and people at real browsers."""
 
-import asyncio
 import shutil
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,14 +12,13 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from media.audio import SAMPLE_RATE
-from node import CommunicationTokenCredential
-from node.mixer import MixerService
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.browser import firefox
 from tests.browser.person import HERE, BrowserPerson
 from tests.browser.softphone import Softphone
-from tests.e2e.people import PATIENCE, SENTENCES, People
+from tests.e2e import people as e2e
+from tests.e2e.people import SENTENCES, People
 
 Join = Callable[..., Awaitable[BrowserPerson]]
 Open = Callable[[str], Awaitable[Softphone]]
@@ -64,14 +62,8 @@ async def people(hub: HubServer) -> AsyncIterator[People]:
 @pytest.fixture
 async def mixer(people: People) -> AsyncIterator[None]:
     """Run the service that mixes group calls."""
-    _, token = await people.client.token("mixer", mixer=True)
-    ready = asyncio.Event()
-    task = asyncio.create_task(MixerService(CommunicationTokenCredential(token)).serve(ready.set))
-    async with asyncio.timeout(PATIENCE):
-        await ready.wait()
-    yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with e2e.mixer(people):
+        yield
 
 
 @asynccontextmanager

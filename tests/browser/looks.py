@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import run
@@ -10,7 +9,8 @@ from typing import Literal
 
 from playwright.async_api import Page
 
-AXE = "axe-core@4.14.1"
+from tests.packages import packages
+
 PICTURES = os.environ.get("CALLNODE_PICTURES")
 NARROW = (360, 740)
 WIDE = (1120, 700)
@@ -33,25 +33,17 @@ _AXE = """async (runOnly) => {
 }"""
 
 
-def fetch_axe(folder: Path) -> Path:
-    """Return axe-core's script, as npm has it."""
-    packed = run(("npm", "pack", "--silent", AXE), cwd=folder, check=True, capture_output=True, text=True)
-    with tarfile.open(folder / packed.stdout.strip().splitlines()[-1]) as archive:
-        archive.extract("package/axe.min.js", folder, filter="data")
-    return folder / "package" / "axe.min.js"
-
-
 @dataclass
 class Looks:
     """One page, whose every view is looked at in four ways."""
 
     page: Page
-    axe: Path
 
     async def at(self, view: str, picture: bool = True) -> None:
         """Assert that nothing is wrong with what is seen now, and take its pictures if they are wanted."""
         if not await self.page.evaluate("'axe' in window"):
-            await self.page.add_script_tag(path=self.axe)
+            folder = await asyncio.to_thread(packages)
+            await self.page.add_script_tag(path=folder / "node_modules" / "axe-core" / "axe.min.js")
         for name, (width, height) in (("zoomed", ZOOMED), ("wide", WIDE), ("narrow", NARROW)):
             await self.page.set_viewport_size({"width": width, "height": height})
             await self.page.evaluate("scrollTo(0, 0)")

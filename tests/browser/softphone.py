@@ -1,8 +1,10 @@
 """A person at the softphone page: what they see, press and hear."""
 
+from contextlib import suppress
 from re import Pattern
 
 from playwright.async_api import Locator, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.person import Listener
 from tests.e2e.people import PATIENCE
@@ -33,3 +35,10 @@ class Softphone(Listener):
     async def told(self, text: str) -> None:
         """Wait until the page says something."""
         await expect(self.page.get_by_role("status").filter(has_text=text).first).to_be_visible()
+
+    async def dismiss(self) -> None:
+        """Take away what the page says, so far as it still says it."""
+        button = self.page.get_by_role("button", name="Dismiss", exact=True).first
+        while await button.count():
+            with suppress(PlaywrightTimeout):
+                await button.click(timeout=1000)

@@ -2,42 +2,24 @@
 
 import asyncio
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from media.audio import FRAME_SAMPLES
-from media.source import ToneSource
 from node import CallState
 from tests.browser.conftest import Join
 from tests.browser.person import Listener, listen
-from tests.e2e.media_pair import tone_dbfs
 from tests.e2e.people import PATIENCE, People, Person, eventually, until
+from tests.e2e.tones import tone, who_sings
 
 pytestmark = pytest.mark.browser
 
-TONES = {"alice": 440.0, "bob": 700.0, "carol": 1100.0}
-LOUD, QUIET = -30.0, -50.0
 STATES = "call.remoteParticipants.map(({ displayName, state }) => [displayName, state])"
-
-
-def tone(name: str) -> NDArray[np.int16]:
-    """Return a second of whole waves, so that it loops without a click."""
-    source = ToneSource(TONES[name])
-    return np.concatenate([source.read() for _ in range(50)])
 
 
 async def hears_just(person: Listener | Person, *names: str) -> None:
     """Wait until exactly the tones of these are heard."""
     async with asyncio.timeout(2 * PATIENCE):
-        while True:
-            heard = await listen(person, 0.5)
-            heard = heard[: len(heard) // FRAME_SAMPLES * FRAME_SAMPLES]
-            levels = {name: tone_dbfs(heard, hertz) for name, hertz in TONES.items()}
-            if {name for name, level in levels.items() if level > LOUD} == set(names) and not any(
-                QUIET < level <= LOUD for level in levels.values()
-            ):
-                return
+        while who_sings(await listen(person, 0.5)) != {*names}:
+            pass
 
 
 async def test_a_page_asks_a_third_in_and_removes_them(join: Join, people: People, mixer: None) -> None:

@@ -67,9 +67,11 @@ async def bob(hub: HubServer, people: People, tmp_path: Path) -> AsyncIterator[S
         limit=2**22,
     )
     stranger = Stranger(process)
-    await stranger.until("welcome")
-    yield stranger
-    await stranger.close()
+    try:
+        await stranger.until("welcome")
+        yield stranger
+    finally:
+        await stranger.close()
 
 
 async def test_libwebrtc_is_held_and_transferred(bob: Stranger, people: People) -> None:

@@ -18,10 +18,10 @@ from media.source import load
 from node import CallState
 from node.voicemail import Limits
 from tests.browser.conftest import Open
-from tests.browser.person import HEARING_SECONDS, both
+from tests.browser.person import both
 from tests.browser.softphone import Softphone
 from tests.e2e.messages import left
-from tests.e2e.people import SENTENCES, People, eventually, until
+from tests.e2e.people import HEARING_SECONDS, SENTENCES, People, eventually, until
 from tests.e2e.test_voicemail import box_of, voicemail
 
 pytestmark = pytest.mark.browser
@@ -186,7 +186,7 @@ async def test_rules(softphone: Open, people: People) -> None:
     async def saved() -> dict[str, object]:
         await alice.press("Save")
         await alice.told("Saved.")
-        await alice.press("Dismiss")
+        await alice.dismiss()
         headers = {"Authorization": f"Bearer {token}"}
         async with people.client.http.get(people.client.hub.url + "/v1/settings", headers=headers) as answer:
             return dict(await answer.json())

@@ -8,9 +8,9 @@ from playwright.async_api import Locator, expect
 from media.measure import correlation
 from node import CallState, GroupCallLocator, JoinCallOptions
 from tests.browser.conftest import Open
-from tests.browser.person import HEARING_SECONDS, Listener, both, listen
+from tests.browser.person import Listener, both, listen
 from tests.browser.softphone import Softphone
-from tests.e2e.people import SENTENCES, People, Person, eventually, until
+from tests.e2e.people import HEARING_SECONDS, SENTENCES, People, Person, eventually, until
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,6 @@ from tests.e2e.test_transfers import final
 pytestmark = pytest.mark.browser
 
 REPLACED = [0, 7015]
-REASON = "[call.callEndReason.code, call.callEndReason.subCode]"
 
 
 async def meet(caller: BrowserPerson, callee: Person) -> Call:

@@ -3,107 +3,67 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from media.sink import NumpySink
-from media.source import ToneSource
-from node import (
-    AudioOptions,
-    Call,
-    CallState,
-    CommunicationTokenCredential,
-    GroupCallLocator,
-    JoinCallOptions,
-)
-from node.mixer import MixerService
+from node import CallState, GroupCallLocator, JoinCallOptions
 from signaling.config import load_config
 from signaling.reasons import NO_MIXER
 from signaling.server import HubServer
-from tests.e2e.media_pair import tone_dbfs
-from tests.e2e.people import PATIENCE, People, Person, eventually, until
+from tests.e2e.people import PATIENCE, People, Person, connect, eventually, mixer, until
+from tests.e2e.tones import tone, who_sings
 
 pytestmark = pytest.mark.e2e
 
-TONES = {"alice": 440.0, "bob": 700.0, "carol": 1100.0, "dave": 1700.0}
-LOUD, QUIET = -30.0, -50.0
 
-
-class Singer(Person):
-    """A person who says a tone."""
-
-    def audio(self) -> AudioOptions:
-        self.ear = NumpySink()
-        return AudioOptions(source=ToneSource(TONES[self.name]), sink=self.ear)
-
-    async def hears_just(self, *names: str) -> None:
-        """Wait until exactly the tones of these are heard."""
-        async with asyncio.timeout(PATIENCE):
-            while await self.heard(0.3) != set(names):
-                pass
-
-    async def heard(self, seconds: float) -> set[str] | None:
-        """Return whose tones are heard now; None where one is neither loud nor gone."""
-        frames = [frame for _, frame in await self.listen(time.monotonic(), seconds)]
-        if not frames:  # a machine that is too busy
-            return None
-        sound = np.concatenate(frames)
-        levels = {name: tone_dbfs(sound, hertz) for name, hertz in TONES.items()}
-        if any(QUIET < level < LOUD for level in levels.values()):
-            return None
-        return {name for name, level in levels.items() if level >= LOUD}
+async def hears_just(person: Person, *names: str) -> None:
+    """Wait until exactly the tones of these are heard."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            frames = [frame for _, frame in await person.listen(time.monotonic(), 0.3)]
+            if who_sings(np.concatenate([np.zeros(0, np.int16), *frames])) == {*names}:
+                return
 
 
 class Group:
-    """Whoever a test needs, and the mixers that there are."""
+    """Whoever a test needs, each of whom says a tone, and the mixers that there are."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, stack: AsyncExitStack) -> None:
         self.people = people
         self.mixers: list[asyncio.Task[None]] = []
+        self._stack = stack
 
-    async def mixer(self) -> asyncio.Task[None]:
-        _, token = await self.people.client.token("mixer", mixer=True)
-        ready = asyncio.Event()
-        service = MixerService(CommunicationTokenCredential(token))
-        task = asyncio.create_task(service.serve(ready.set))
-        self.mixers.append(task)
-        async with asyncio.timeout(PATIENCE):
-            await ready.wait()
-        return task
+    async def mixer(self) -> None:
+        self.mixers.append(await self._stack.enter_async_context(mixer(self.people)))
 
-    async def join(self, *names: str) -> list[Singer]:
+    async def join(self, *names: str) -> list[Person]:
         people = [await self.people.join(name) for name in names]
-        return [Singer(person.name, person.agent, person.voice, rings=person.rings) for person in people]
-
-    async def close(self) -> None:
-        for task in self.mixers:
-            task.cancel()
-        await asyncio.gather(*self.mixers, return_exceptions=True)
+        for person in people:
+            person.voice = tone(person.name)
+        return people
 
 
 @pytest.fixture
 async def group(people: People) -> AsyncIterator[Group]:
-    group = Group(people)
-    await group.mixer()
-    yield group
-    await group.close()
+    async with AsyncExitStack() as stack:
+        yield Group(people, stack)
 
 
-async def connect(caller: Singer, callee: Singer) -> tuple[Call, Call]:
-    out = caller.dial(callee.name)
-    inbound = await callee.pick_up()
-    await until(out, CallState.CONNECTED)
-    await until(inbound, CallState.CONNECTED)
-    return out, inbound
+async def all_hear_each_other(*people: Person) -> None:
+    await asyncio.gather(*(hears_just(one, *(p.name for p in people if p is not one)) for one in people))
 
 
-async def all_hear_each_other(*people: Singer) -> None:
-    await asyncio.gather(*(one.hears_just(*(p.name for p in people if p is not one)) for one in people))
+def paths(person: Person) -> int:
+    """Return over how many connections somebody's calls go, or may go over."""
+    legs = person.agent._runtime.engine._legs.values()
+    return sum(peer is not None for leg in legs for peer in (leg.peer, leg.next, leg.before))
 
 
 async def test_two_become_four_and_two_again(group: Group) -> None:
+    await group.mixer()
     alice, bob, carol, dave = await group.join("alice", "bob", "carol", "dave")
     ours, theirs = await connect(alice, bob)
     await all_hear_each_other(alice, bob)
@@ -122,13 +82,13 @@ async def test_two_become_four_and_two_again(group: Group) -> None:
     await eventually(lambda: all(each.is_speaking for each in carols.remote_participants))
 
     await carols.hang_up()
-    await asyncio.gather(alice.hears_just("bob", "dave"), bob.hears_just("alice", "dave"))
+    await asyncio.gather(hears_just(alice, "bob", "dave"), hears_just(bob, "alice", "dave"))
     await theirs.remove_participant("dave")
     await until(daves, CallState.DISCONNECTED)
     assert (daves.call_end_reason.sub_code if daves.call_end_reason else 0) == 5300
     await eventually(lambda: ours.info.group_id is None and theirs.info.group_id is None)
     await all_hear_each_other(alice, bob)
-    await asyncio.sleep(1.5)  # until the paths to the mixer are closed
+    await eventually(lambda: paths(alice) == paths(bob) == 1)  # those to the mixer are closed
     await all_hear_each_other(alice, bob)
     assert (ours.id, theirs.id) == (call_id, call_id)
     assert {ours.state, theirs.state} == {CallState.CONNECTED}
@@ -137,6 +97,7 @@ async def test_two_become_four_and_two_again(group: Group) -> None:
 
 
 async def test_who_knows_the_id_is_in_the_call(group: Group) -> None:
+    await group.mixer()
     alice, bob, carol = await group.join("alice", "bob", "carol")
     where = GroupCallLocator("b1d4c8a2-6f0e-4c57-9a55-1f0b7a3f1c11")
     calls = [each.agent.join(where, JoinCallOptions(each.audio())) for each in (alice, bob, carol)]
@@ -147,11 +108,11 @@ async def test_who_knows_the_id_is_in_the_call(group: Group) -> None:
     bobs = next(each for each in ours.remote_participants if each.identifier.name == "bob")
 
     await theirs.mute()
-    await asyncio.gather(alice.hears_just("carol"), bob.hears_just("alice", "carol"))
+    await asyncio.gather(hears_just(alice, "carol"), hears_just(bob, "alice", "carol"))
     await eventually(lambda: bobs.is_muted and not bobs.is_speaking)
     await theirs.unmute()
     await theirs.hold()
-    await asyncio.gather(alice.hears_just("carol"), carol.hears_just("alice"), bob.hears_just())
+    await asyncio.gather(hears_just(alice, "carol"), hears_just(carol, "alice"), hears_just(bob))
     assert (bobs.state, ours.state) == ("Hold", CallState.CONNECTED)
     await theirs.resume()
     await all_hear_each_other(alice, bob, carol)
@@ -168,6 +129,7 @@ async def test_who_knows_the_id_is_in_the_call(group: Group) -> None:
 
 
 async def test_another_mixer_takes_over_and_at_last_none_is_needed(group: Group) -> None:
+    await group.mixer()
     alice, bob, carol = await group.join("alice", "bob", "carol")
     ours, _ = await connect(alice, bob)
     ours.add_participant("carol")
@@ -186,6 +148,7 @@ async def test_while_the_hub_restarts_a_group_and_what_becomes_of_it_go_on(
     group: Group, hub: HubServer, tmp_path: Path
 ) -> None:
     """Sound needs no hub; those who are left know their call by different ids."""
+    await group.mixer()
     alice, bob, carol = await group.join("alice", "bob", "carol")
     ours, theirs = await connect(alice, bob)
     ours.add_participant("carol")
@@ -214,8 +177,7 @@ async def test_while_the_hub_restarts_a_group_and_what_becomes_of_it_go_on(
     await hub.start()
 
 
-async def test_without_a_mixer_nobody_is_asked_in(people: People) -> None:
-    group = Group(people)
+async def test_without_a_mixer_nobody_is_asked_in(group: Group) -> None:
     alice, bob, _ = await group.join("alice", "bob", "carol")
     ours, _ = await connect(alice, bob)
     asked = ours.add_participant("carol")

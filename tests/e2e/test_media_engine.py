@@ -194,13 +194,19 @@ async def test_duplicates_and_disorder_are_repaired(
     lossy(monkeypatch, tamper)
     a, _, at_a, _ = await pair(stations)
     await at_a.more(1.0)  # the delay finds its size
-    before = a.engine.stats("ab")
-    sound = await at_a.more(2.0)
-    after = a.engine.stats("ab")
-    assert before is not None
-    assert after is not None
-    assert after.concealed_samples - before.concealed_samples < 10 * FRAME_SAMPLES
-    assert tone_dbfs(sound[-24_000:], B_TONE) > LOUD - 3
+
+    async def concealed() -> int:
+        """Return how many samples of the next second are made up."""
+        before = a.engine.stats("ab")
+        sound = await at_a.more(1.0)
+        after = a.engine.stats("ab")
+        assert before is not None and after is not None
+        assert tone_dbfs(sound[-24_000:], B_TONE) > LOUD - 3
+        return after.concealed_samples - before.concealed_samples
+
+    async with asyncio.timeout(DEADLINE):  # a machine that stalls is late by more than the network
+        while await concealed() >= 5 * FRAME_SAMPLES:
+            pass
 
 
 async def test_hostile_packets_end_no_call(

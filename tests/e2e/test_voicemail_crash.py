@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from media.audio import SAMPLE_RATE
-from media.measure import correlation, delay_seconds
+from media.measure import SAME, correlation, delay_seconds
 from media.source import NumpySource, ToneSource, load
 from node import CallState
 from node.voicemail import Mailbox, Message
@@ -92,7 +92,7 @@ async def test_a_killed_service_files_at_its_next_start_once(people: People, tmp
             await eventually(lambda: files(tmp_path) == [])
     assert_encrypted(tmp_path / "hub" / "voicemail")
     sound = await heard(box, message, tmp_path)
-    assert message.duration > 3.0 and correlation(sound, said) > 0.8
+    assert message.duration > 3.0 and correlation(sound, said) > SAME
     assert len(sound) / SAMPLE_RATE - delay_seconds(sound, said) > 3.0
 
 
@@ -106,7 +106,7 @@ async def test_a_full_disk_keeps_what_was_recorded(people: People, tmp_path: Pat
         [message] = await filed(box)
         await eventually(lambda: files(tmp_path) == [])
     assert message.duration > 1.0
-    assert correlation(await heard(box, message, tmp_path), SENTENCES["bob"]) > 0.8
+    assert correlation(await heard(box, message, tmp_path), SENTENCES["bob"]) > SAME
 
 
 async def test_a_folder_that_takes_nothing_is_told_and_the_next_message_is_kept(
@@ -122,7 +122,7 @@ async def test_a_folder_that_takes_nothing_is_told_and_the_next_message_is_kept(
         away.rename(recordings)
         await dial(bob, "alice").leave("bob")
         [message] = await filed(box)
-    assert correlation(await heard(box, message, tmp_path), SENTENCES["bob"]) > 0.8
+    assert correlation(await heard(box, message, tmp_path), SENTENCES["bob"]) > SAME
 
 
 async def test_services_share_the_callers_and_one_that_dies_is_told_and_replaced(
@@ -155,7 +155,7 @@ async def test_services_share_the_callers_and_one_that_dies_is_told_and_replaced
             await eventually(lambda: files(tmp_path / "one") == [])
     [recovered] = [message for message in messages if message.caller.name == lost]
     assert recovered.id == note["id"] and recovered.duration > 2.0
-    assert correlation(await heard(box, recovered, tmp_path), said[lost]) > 0.8
+    assert correlation(await heard(box, recovered, tmp_path), said[lost]) > SAME
 
 
 async def test_twenty_callers_at_once_while_the_owner_plays_and_deletes(

@@ -52,11 +52,12 @@ async def webhook_receiver() -> AsyncIterator[Receiver]:
     app.router.add_post("/away", _redirect)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield receiver
-    await runner.cleanup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        yield receiver
+    finally:
+        await runner.cleanup()
 
 
 async def _redirect(_: web.Request) -> web.Response:
@@ -115,6 +116,8 @@ async def mail_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         )
 
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
-    yield Post(server.sockets[0].getsockname()[1], handler.came, handler.answers)
-    server.close()
-    await server.wait_closed()
+    try:
+        yield Post(server.sockets[0].getsockname()[1], handler.came, handler.answers)
+    finally:
+        server.close()
+        await server.wait_closed()
