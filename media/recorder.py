@@ -233,8 +233,8 @@ def repair(
 
     `unwrap` makes sound of what was kept of the part, `wrap` of sound what is to be kept. The part is gone
     afterwards. If no sound is in it, it is kept with `.bad` added to its name, and None is returned. Cut off
-    by another crash, it can be run again. Raises OSError, with the part as it was, if the part is missing or
-    the disk fails.
+    by another crash, it can be run again. Raises OSError, with the part as it was, if the part is missing, is
+    of another kind of sound, or the disk fails.
     """
     sound = unwrap(part.read_bytes())
     try:
@@ -250,6 +250,8 @@ def repair(
         whole.write_bytes(wrap(_copied(sound)))
         sync(whole)
         whole.replace(final)
+    except FFmpegError as error:
+        raise OSError(f"cannot repair {part}: {error}") from error
     finally:
         whole.unlink(missing_ok=True)
     sync(final.parent)

@@ -101,6 +101,8 @@ class Participants:
         there: list[RemoteParticipant] = []
         for seen in _seen(session):
             known = before.get(seen.id) or self._asked.pop(seen.id, None)
+            if known is None and seen.state == "Disconnected":
+                continue  # gone before, as the hub still tells
             who = known or RemoteParticipant(self._tasks, seen.id, caller_info(seen.party))
             talks = seen.id in session.speakers if session.group_id else session.remote_speaking
             who._follow(seen, talks and seen.state == "Connected")

@@ -2,6 +2,7 @@ import random
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from media import measure
 from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE
 from media.recorder import OggRecorder, Profile, export, profile, repair
+from media.sink import FileSink
 from media.source import ToneSource, decode, load
 from media.speech import beep, speech
 from tests.shell.recording import Feed, encoded, record
@@ -157,6 +159,15 @@ def test_a_part_cut_anywhere_is_repaired_or_put_aside(tmp_path: Path) -> None:
 def test_a_part_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         repair(tmp_path / "m.part", tmp_path / "m.ogg")
+
+
+def test_a_part_with_sound_of_another_kind_stays(tmp_path: Path) -> None:
+    with closing(FileSink(tmp_path / "other.wav")) as sink:
+        sink.write(ToneSource(440.0).read())
+    part = (tmp_path / "other.wav").rename(tmp_path / "m.part")
+    with pytest.raises(OSError, match=r"cannot repair .*m\.part"):
+        repair(part, tmp_path / "m.ogg")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.part"]
 
 
 def test_a_repair_that_cannot_be_written_leaves_the_part(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from media.orders import MakeOffer
+from node.events import Tasks
 from node.exchange import AddParticipant, CallNews, Dial, Do, Join, Mute, RemoveParticipant, Speakers
+from node.participant import Participants
 from signaling.messages import (
+    CallEnded,
     CallMute,
     CallParticipants,
     CallSpeakers,
@@ -55,6 +58,22 @@ def test_who_is_there_and_who_talks(desk: Desk) -> None:
     [news] = desk.hub(CallParticipants("c1", None, "caller", (cat,)))
     assert isinstance(news, CallNews)
     assert (news.call.group_id, news.call.remote, news.call.speakers) == (None, CAT, ())
+
+
+def test_who_had_left_does_not_come_back_when_the_call_ends(desk: Desk) -> None:
+    others = Participants(Tasks())
+    added, _ = others.follow(desk.call())
+    cat = others.ask("p1", "cat")
+    here = replace(HERE[1], state="Connected")
+    desk.hub(CallParticipants("c1", "g1", "caller", (HERE[0], here)))
+    assert others.follow(desk.call()) == ([cat], [])
+    gone = replace(here, state="Disconnected", reason=HUNG_UP)
+    desk.hub(CallParticipants("c1", "g1", "caller", (HERE[0], gone)))
+    assert others.follow(desk.call()) == ([], [cat])
+    desk.hub(CallEnded("c1", HUNG_UP))
+    assert others.follow(desk.call()) == ([], [])
+    assert others.all == added
+    assert [each.state for each in (*added, cat)] == ["Disconnected"] * 2
 
 
 def test_a_refusal_leaves_a_call_of_two(desk: Desk) -> None:
