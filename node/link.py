@@ -107,7 +107,7 @@ class Link:
         self._outbox: asyncio.Queue[bytes] | None = None
         self._task: asyncio.Task[None] | None = None
         self._answered = asyncio.Event()
-        self._doubted = asyncio.Event()
+        self._stirred = asyncio.Event()  # by an answer, or by doubt
         self._resumable = False
         self._bad_messages = 0
         self._used = ""
@@ -134,7 +134,7 @@ class Link:
 
     def doubt(self) -> None:
         """Find out now whether the connection is alive: something else says that the network may be gone."""
-        self._doubted.set()
+        self._stirred.set()
 
     async def close(self) -> None:
         """Say goodbye and let the connection go."""
@@ -265,7 +265,7 @@ class Link:
     def _start(self, welcome: Welcome) -> None:
         again, self._welcome, self._resumable = self._welcome is not None, welcome, True
         self._outbox = asyncio.Queue()
-        self._doubted.clear()
+        self._stirred.clear()
         if welcome.resumed:
             self._acknowledged(welcome.last_seq)
             for _, frame in self._sent:
@@ -312,6 +312,7 @@ class Link:
                 raise _EndedError(message.reason)
             if isinstance(message, Pong):
                 self._answered.set()
+                self._stirred.set()
                 self._acknowledged(message.ack)
             elif message.seq == 0:
                 self._owner.received(message)
@@ -327,16 +328,18 @@ class Link:
                 return
 
     async def _ping(self, outbox: asyncio.Queue[bytes]) -> None:
-        """Find a dead connection, and tell the hub what was heard."""
+        """Find a dead connection, and tell the hub what was heard; doubt cuts short what is left to wait."""
         while True:
             self._answered.clear()
             outbox.put_nowait(encode(Ping(ack=self._heard)))
-            async with asyncio.timeout(DOUBT_SECONDS if self._doubted.is_set() else REPLY_SECONDS):
+            async with asyncio.timeout(REPLY_SECONDS):
+                await self._stirred.wait()
+            async with asyncio.timeout(DOUBT_SECONDS):
                 await self._answered.wait()
-            self._doubted.clear()
+            self._stirred.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PING_SECONDS):
-                    await self._doubted.wait()
+                    await self._stirred.wait()
 
     def _acknowledged(self, seq: int) -> None:
         while self._sent and self._sent[0][0] <= seq:

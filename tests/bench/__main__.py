@@ -24,6 +24,7 @@ from tests.bench import (
     latency_bench,
     quality_bench,
     recorder_bench,
+    roaming_bench,
     setup_bench,
 )
 from tests.bench.report import FOLDER, Row, console, show, write
@@ -56,6 +57,7 @@ def main(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         for command in (setup, latency, quality, drift, cpu, call, recorder, browser):
             context.invoke(command)
+        context.invoke(roaming)
         context.invoke(fuzz, packets=100_000)
         context.invoke(endurance)
         console.print(f"figures in {RESULT}, pictures beside it")
@@ -113,6 +115,13 @@ def call() -> None:
 def recorder(counts: str, seconds: float) -> None:
     """What one process carries that records, beside MediaRecorder."""
     run("recorder", recorder_bench.rows(tuple(map(int, counts.split(","))), seconds))
+
+
+@main.command()
+@click.option("--repeats", default=1, show_default=True, help="of each of eight rounds")
+def roaming(repeats: int) -> None:
+    """Network back to sound, when a laptop changes it in a call."""
+    run("roaming", roaming_bench.rows(repeats))
 
 
 @main.command()

@@ -232,6 +232,28 @@ async def test_a_connection_in_doubt_is_tried_at_once(play: Play, monkeypatch: p
     assert script.hellos[1].resume is not None and (owner.aways, pings.qsize()) == (1, 3)
 
 
+async def test_doubt_does_not_wait_for_the_answer_that_is_due(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "REPLY_SECONDS", 3600.0)
+    monkeypatch.setattr(link, "DOUBT_SECONDS", 0.1)
+    monkeypatch.setattr(link, "STEADY_SECONDS", 0.0)
+    pinged = asyncio.Event()
+
+    async def deaf(socket: web.WebSocketResponse, hello: Hello) -> None:
+        await welcome(socket, hello)
+        async for _ in socket:
+            pinged.set()
+
+    owner = Owner()
+    script, opened, _ = await play(owner, deaf, stay)
+    async with asyncio.timeout(PATIENCE):
+        await pinged.wait()
+    opened.doubt()
+    await script.until_connected(2)
+    assert (owner.aways, owner.end.done()) == (1, False)
+
+
 async def test_what_is_refused_again_and_again_is_dropped(play: Play) -> None:
     owner = Owner()
     script, opened, _ = await play(owner, close(link.BAD_MESSAGES), close(link.BAD_MESSAGES), stay)
