@@ -69,6 +69,11 @@ class IceServer(Struct, frozen=True):
         return f"IceServer(urls={self.urls!r})"
 
 
+def configured(server: IceServer) -> RTCIceServer:
+    """Return a server as aiortc takes it."""
+    return RTCIceServer(list(server.urls), server.username or None, server.credential or None)
+
+
 IceTransportPolicy = Literal["all", "relay"]
 
 
@@ -99,11 +104,7 @@ class Engine:
     def set_ice_servers(self, servers: Sequence[IceServer]) -> None:
         """Seek the paths of new peer connections with these servers."""
         self._ice = RTCConfiguration(
-            [
-                RTCIceServer(list(server.urls), server.username or None, server.credential or None)
-                for server in servers
-            ],
-            iceTransportPolicy=self._ice_transport_policy,
+            [configured(server) for server in servers], iceTransportPolicy=self._ice_transport_policy
         )
 
     def carry_out(self, order: Order) -> None:

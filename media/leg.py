@@ -43,6 +43,8 @@ class Leg:
                 self.may_go_over = True
                 go_over(self)
 
+        if self.settling is not None:
+            self.settling.cancel()
         if self.next is not None:
             self.settling = asyncio.get_running_loop().call_later(seconds, may, self.next)
 

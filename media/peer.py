@@ -298,8 +298,7 @@ class Peer:
 
     def _look(self) -> None:
         now = self._loop.time()
-        connected = self._pc.connectionState == "connected"
-        heard = self._session.last_packet
+        connected, heard = self.connected, self._session.last_packet
         if connected and (heard is None or self._ends.held):
             self._quiet_since = now
         elif connected and heard is not None:
@@ -320,7 +319,7 @@ class Peer:
             self._silent(True)
 
     def _state_changed(self) -> None:
-        if self._pc.connectionState == "connected":
+        if self.connected:
             self._connected()
         elif self._pc.connectionState in ("failed", "closed"):
             self._tell_lost(f"the connection is {self._pc.connectionState}")

@@ -6,11 +6,10 @@ import socket
 import time
 
 from aioice import Connection
-from aiortc import RTCIceServer
 from aiortc.rtcicetransport import connection_kwargs
 from msgspec import Struct
 
-from media.engine import IceServer
+from media.engine import IceServer, configured
 
 PATIENCE = 5.0  # of a check; ICE gives up its servers after as long
 _PROBES = 3
@@ -50,8 +49,7 @@ async def by_server(server: IceServer) -> list[Reached]:
 
     Raises ValueError for a URL that is no such server's.
     """
-    urls = RTCIceServer(list(server.urls), server.username or None, server.credential or None)
-    connection = Connection(ice_controlling=True, **connection_kwargs([urls]))
+    connection = Connection(ice_controlling=True, **connection_kwargs([configured(server)]))
     try:
         await connection.gather_candidates()
         found = [

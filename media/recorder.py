@@ -280,7 +280,7 @@ def _next(packets: "Iterator[av.Packet[AudioStream]]") -> "av.Packet[AudioStream
         return None
 
 
-def export(source: Path, target: Path) -> None:
+def export(source: Path | BinaryIO, target: Path) -> None:
     """Write a recording as another kind of file: WAV, FLAC, MP3 or Ogg Opus, by the suffix of `target`.
 
     Raises ValueError for another suffix, OSError when one of the files cannot be read or written; a half

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import soxr
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE
 from media.source import load
-
-Language = Literal["en", "de"]
+from media.speech import Language
 
 MOST_CHARACTERS = 2000
 

@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE
 from media.source import load
+from media.speech import Language
 
-Language = Literal["en", "de"]
 Samples = NDArray[np.int16]
 
 ENGINE_RATE = 16_000

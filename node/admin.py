@@ -9,12 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from node.errors import CallingError
-from node.trust import distrust, is_distrust, trusted
+from node.rest import answered
+from node.trust import trusted
 from signaling.auth import sign
 from signaling.identity import CreateToken, NamedToken
 from signaling.reasons import NETWORK
-
-REPLY_SECONDS = 15.0
 
 
 class _Refusal(Struct):
@@ -59,16 +58,9 @@ async def request(
 
     Raises CallingError: 410/3100 if the hub cannot be reached, else the HTTP status with the hub's sentence.
     """
-    timeout = aiohttp.ClientTimeout(total=REPLY_SECONDS)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
-            http.request(method, url, headers=headers, data=body or None, ssl=ssl) as response,
-        ):
-            answer = await response.read()
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        if is_distrust(error):
-            raise CallingError.of(distrust(url.partition("/v1/")[0])) from None
+        response, answer = await answered(method, url, headers=headers, data=body or None, ssl=ssl)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
         raise unreachable(url) from None
     if response.status >= 400:
         raise CallingError(response.status, 0, _sentence(answer, url))

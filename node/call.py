@@ -23,7 +23,7 @@ from node.exchange import (
 )
 from node.feature import CallFeature
 from node.features import Features as Features
-from node.features import names
+from node.features import kinds
 from node.identity import CallerInfo, caller_info
 from node.options import AcceptCallOptions as AcceptCallOptions
 from node.options import AddParticipantOptions, CallInfo
@@ -240,8 +240,9 @@ class Call(Events):
 
         Raises ValueError, listing the choices, for anything else.
         """
-        if feature not in vars(Features).values():
-            raise ValueError(f"no such feature; there are {', '.join(names())}")
+        if feature not in kinds().values():
+            there = ", ".join(f"Features.{name}" for name in kinds())
+            raise ValueError(f"no such feature; there are {there}")
         found = self._features.get(feature)
         if found is None:
             found = self._features[feature] = feature(self)

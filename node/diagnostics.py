@@ -97,7 +97,8 @@ class UserFacingDiagnosticsFeature(CallFeature):
         call = self._call
         if call.state is CallState.DISCONNECTED:
             return
-        if (connected := call.state is CallState.CONNECTED) is False:
+        connected = call.state is CallState.CONNECTED
+        if not connected:
             self._recent.clear()
         stats = call.stats
         source, sink = call._agent._runtime.engine.ends(call.id)

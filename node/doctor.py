@@ -22,10 +22,12 @@ from msgspec import Struct
 from media import reach
 from media.engine import IceServer
 from node.credential import AccessToken
+from node.link import is_token_trouble
+from node.runtime import ice_servers
 from node.trust import distrust, is_distrust
 from signaling import parts
 from signaling.messages import Bye, Hello, IceServers, Ping, Pong, SessionEnd, Welcome, decode_hub, encode
-from signaling.reasons import INVALID_TOKEN, Reason
+from signaling.reasons import Reason
 from signaling.version import version
 
 Status = Literal["ok", "warning", "problem", "skipped"]
@@ -253,7 +255,7 @@ async def _welcome(url: str, text: str, trusted: Trusted) -> tuple[Welcome, tupl
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise _trouble(url, error) from None
     assert welcome is not None
-    return welcome, tuple(IceServer(each.urls, each.username, each.credential) for each in told)
+    return welcome, ice_servers(told)
 
 
 async def _heard(socket: aiohttp.ClientWebSocketResponse) -> object:
@@ -269,7 +271,7 @@ async def _heard(socket: aiohttp.ClientWebSocketResponse) -> object:
 
 
 def _refused(reason: Reason) -> TroubleError:
-    if (reason.code, reason.sub_code) == (INVALID_TOKEN.code, INVALID_TOKEN.sub_code):
+    if is_token_trouble(reason):
         found = "the hub does not accept the token: revoked, or made with another access key"
         return TroubleError(found, "Get a new one where the hub runs: callnode token NAME")
     return TroubleError(reason.message, "The hub's log says more.")

@@ -18,9 +18,7 @@ class Features:
     CALL_SURVEY = CallSurveyFeature
 
 
-def names() -> list[str]:
-    """Return what there is to ask for."""
-    kinds = vars(Features).items()
-    return [
-        f"Features.{name}" for name, kind in kinds if isinstance(kind, type) and issubclass(kind, CallFeature)
-    ]
+def kinds() -> dict[str, type[CallFeature]]:
+    """Return what there is to ask for, by name."""
+    found = vars(Features).items()
+    return {name: kind for name, kind in found if isinstance(kind, type) and issubclass(kind, CallFeature)}

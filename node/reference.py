@@ -19,6 +19,7 @@ from msgspec import Struct
 
 import node
 from node.events import Events
+from node.features import kinds
 from signaling.schema import filled, renew
 
 HERE = Path(__file__).parent
@@ -122,9 +123,8 @@ def _fields(kind: type) -> Iterator[_Field]:
 def _attributes(kind: type) -> Iterator[str]:
     """Return the fields of a value with their types, and what a class sets on itself when it is made."""
     if kind is node.Features:
-        for name, feature in vars(kind).items():
-            if inspect.isclass(feature):
-                yield f"`{name}` ([{feature.__name__}](#{feature.__name__.lower()}))"
+        for name, feature in kinds().items():
+            yield f"`{name}` ([{feature.__name__}](#{feature.__name__.lower()}))"
         return
     for field in _fields(kind):
         yield f"`{field.target}: {field.annotation}`"
@@ -177,6 +177,7 @@ def _payloads(module: Any) -> dict[str, type]:
     return found
 
 
+@cache
 def _all_payloads() -> dict[str, type]:
     return {event: kind for module in _modules() for event, kind in _payloads(module).items()}
 

@@ -1,7 +1,7 @@
-"""The hub's REST API in a user's name."""
+"""The hub's REST API in a user's name, and how every part of the endpoint asks it."""
 
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -13,7 +13,27 @@ from signaling.reasons import BAD_ARGUMENT, INVALID_TOKEN, NETWORK
 
 T = TypeVar("T")
 
-_TIMEOUT = aiohttp.ClientTimeout(total=15.0)
+SECONDS = 15.0  # that an answer may take
+
+
+async def answered(
+    method: str, url: str, *, seconds: float = SECONDS, **options: Any
+) -> tuple[aiohttp.ClientResponse, bytes]:
+    """Return the hub's answer, and its body; `options` are those of aiohttp's request.
+
+    Raises CallingError 410/3100 for a certificate that is not believed, else what aiohttp raises.
+    """
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as http,
+            http.request(method, url, **options) as response,
+        ):
+            return response, await response.read()
+    except aiohttp.ClientError as error:
+        if is_distrust(error):
+            raise CallingError.of(distrust(url.partition("/v1/")[0])) from None
+        raise
 
 
 class Rest:
@@ -34,24 +54,18 @@ class Rest:
         ssl = trusted(authority=token.authority)
         data = None if body is None else msgspec.json.encode(body)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as http,
-                http.request(method, self._hub + path, data=data, ssl=ssl) as response,
-            ):
-                answered = await response.read()
+            response, said = await answered(method, self._hub + path, headers=headers, data=data, ssl=ssl)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            if is_distrust(error):
-                raise CallingError.of(distrust(self._hub)) from None
             message = f"The hub cannot be reached: {error or type(error).__name__}."
             raise CallingError(NETWORK.code, NETWORK.sub_code, message) from error
         if response.status == HTTPStatus.UNAUTHORIZED:
             raise CallingError.of(INVALID_TOKEN)
         try:
             if response.ok:
-                return msgspec.json.decode(answered, type=answer)
-            said = msgspec.json.decode(answered)["error"]["message"]
+                return msgspec.json.decode(said, type=answer)
+            why = msgspec.json.decode(said)["error"]["message"]
         except (msgspec.DecodeError, TypeError, KeyError):
-            said = "what answers there is no callnode hub of this version"
-        message = f"The hub refused the {what}: {said}."
+            why = "what answers there is no callnode hub of this version"
+        message = f"The hub refused the {what}: {why}."
         code = BAD_ARGUMENT.code if response.status == HTTPStatus.BAD_REQUEST else response.status
         raise CallingError(code, BAD_ARGUMENT.sub_code, message)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import tenacity
 
@@ -158,8 +158,7 @@ class Runtime:
 
     def _use(self, servers: Sequence[parts.IceServer]) -> None:
         """Seek new paths with the application's servers and these of the hub."""
-        told = (IceServer(each.urls, each.username, each.credential) for each in servers)
-        self.engine.set_ice_servers((*self._ice_servers, *told))
+        self.engine.set_ice_servers((*self._ice_servers, *ice_servers(servers)))
 
     def _happened(self, happening: Happening) -> None:
         if isinstance(happening, PathLost):
@@ -190,3 +189,8 @@ class Runtime:
                     async with asyncio.timeout(TOKEN_SECONDS):
                         token = await self._token()
             self._link.send(TokenRefresh(token))
+
+
+def ice_servers(told: Iterable[parts.IceServer]) -> tuple[IceServer, ...]:
+    """Return the servers that a hub tells of as the media takes them."""
+    return tuple(IceServer(each.urls, each.username, each.credential) for each in told)

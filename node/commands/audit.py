@@ -1,7 +1,5 @@
 """What was done with mailboxes: `callnode voicemail audit` for owners, `callnode hub audit` for all."""
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from urllib.parse import urlencode
 
 import click
@@ -10,19 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from node.admin import request, signed_request
 from node.commands.event import plain
-from node.commands.options import Access, data_option, hub_access_key, hub_option, json_option, user_options
+from node.commands.options import Access, OwnerAccess, json_option, owner_options, user_options
 from node.commands.process import OK, run
-from signaling.certificates import authority
-from signaling.config import hub_url
 from signaling.mailboxes import AuditEntry, AuditListing
 from signaling.parts import Party
 
 _PAGE = 500
 _SHOWN_ID = 8
-
-Ask = Callable[[str], Awaitable[bytes]]
 
 last_option = click.option(
     "--last",
@@ -43,39 +36,31 @@ def mine(access: Access, last: int, as_json: bool) -> None:
 
     Newest first. Entries go after a year.
     """
-
-    async def ask(query: str) -> bytes:
-        asked = f"{access.hub}/v1/mailbox-audit?{query}"
-        return await request("GET", asked, access.headers, ssl=access.trusted)
-
-    run(lambda _: _show(ask, {}, last, as_json))
+    run(lambda _: _show(access, "/v1/mailbox-audit", {}, last, as_json))
 
 
 @click.command("audit")
 @click.option("--of", metavar="NAME", help="Of this user's mailbox alone.")
 @last_option
-@data_option
-@hub_option
 @json_option
-def all_(of: str | None, last: int, data: Path, url: str | None, as_json: bool) -> None:
+@owner_options
+def all_(access: OwnerAccess, of: str | None, last: int, as_json: bool) -> None:
     """Show who heard, exported, deleted, forwarded or changed what of all mailboxes, and who was refused.
 
     Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL.
     """
-    key = hub_access_key(data)
-
-    async def ask(query: str) -> bytes:
-        asked = f"{(url or hub_url(data)).rstrip('/')}/v1/audit?{query}"
-        return await signed_request("GET", asked, key, authority=authority(data))
-
-    run(lambda _: _show(ask, {"of": of} if of else {}, last, as_json))
+    run(lambda _: _show(access, "/v1/audit", {"of": of} if of else {}, last, as_json))
 
 
-async def _show(ask: Ask, query: dict[str, str], last: int, as_json: bool) -> int:
+async def _show(
+    access: Access | OwnerAccess, path: str, query: dict[str, str], last: int, as_json: bool
+) -> int:
     entries: list[AuditEntry] = []
     while len(entries) < last:
         query |= {"limit": str(min(_PAGE, last - len(entries)))}
-        page = msgspec.json.decode(await ask(urlencode(query)), type=AuditListing)
+        page = msgspec.json.decode(
+            await access.request("GET", f"{path}?{urlencode(query)}"), type=AuditListing
+        )
         entries += page.entries
         if page.next is None:
             break

@@ -16,7 +16,7 @@ from media.engine import IceServer
 from node import doctor as checks
 from node.commands.doctor_devices import Show, devices
 from node.commands.event import plain
-from node.commands.options import json_option, token_file_option, token_text
+from node.commands.options import hub_option, json_option, token_file_option, token_text
 from node.commands.process import ERROR, NETWORK, OK, TOKEN, run
 from node.credential import AccessToken, read_token
 from node.doctor import Check, Finding
@@ -30,23 +30,17 @@ _CODES |= {"network": NETWORK, "stun": NETWORK, "turn": NETWORK}
 
 @click.command(short_help="Say what is wrong here, and what to do.")
 @token_file_option
-@click.option(
-    "--hub",
-    "url",
-    envvar="CALLNODE_HUB",
-    metavar="URL",
-    help="The hub. [env: CALLNODE_HUB; default: the token names it]",
-)
+@hub_option
 @click.option("--sound", is_flag=True, help="Play a tone and listen to the microphone: speak meanwhile.")
 @json_option
-def doctor(token_file: Path | None, url: str | None, sound: bool, as_json: bool) -> None:
+def doctor(token_file: Path | None, hub: str | None, sound: bool, as_json: bool) -> None:
     """Look at token, hub, network, microphone and speaker, and say what is wrong and what to do.
 
     It signs in for a moment. Exit codes: 0 nothing is wrong, 1 microphone or speaker are, 5 hub or network,
     6 the token.
     """
     text = token_text(token_file)
-    run(lambda stop: _doctor(stop, text, url, sound, as_json))
+    run(lambda stop: _doctor(stop, text, hub, sound, as_json))
 
 
 async def _doctor(stop: asyncio.Event, text: str, url: str | None, sound: bool, as_json: bool) -> int:

@@ -1,13 +1,16 @@
 """What a softphone tells: one event after the other, as a line or as JSON."""
 
 import unicodedata
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
 from node.call import Call, IncomingCall
+from node.groups import GROUP
 from node.identity import CallerInfo
 from signaling.identifiers import identifier_from_raw_id
+from signaling.parts import Party
 from signaling.reasons import Reason
 
 EventName = Literal[
@@ -66,12 +69,27 @@ def other_end(call: Call) -> CallerInfo:
     group = call.info.group_id
     if len(there) == 1 and group is None:
         return there[0].identifier
-    return CallerInfo(identifier_from_raw_id(group or ""), "Group call")
+    return CallerInfo(identifier_from_raw_id(group or ""), GROUP)
 
 
 def plain(text: str) -> str:
     """Return what others wrote without control characters (C0, C1), which a terminal would obey."""
     return "".join(char for char in text if unicodedata.category(char) != "Cc")
+
+
+def when(at: datetime) -> str:
+    """Return a moment in local time, to the minute."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def minutes(seconds: float) -> str:
+    """Return a duration as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def shown_name(who: Party) -> str:
+    """Return the name of somebody to show."""
+    return plain(who.display_name or who.name or who.raw_id)
 
 
 def name_of(who: CallerInfo) -> str:

@@ -1,8 +1,6 @@
 """`callnode history`: the calls that were; `callnode surveys`: what people say of them."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 from urllib.parse import urlencode
 
 import click
@@ -11,14 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from node.admin import request, signed_request
-from node.commands.event import plain
-from node.commands.options import Access, data_option, hub_access_key, hub_option, json_option, user_options
+from node.commands.event import minutes, shown_name, when
+from node.commands.options import Access, OwnerAccess, json_option, owner_options, user_options
 from node.commands.process import OK, run
-from signaling.certificates import authority
-from signaling.config import hub_url
 from signaling.history import CallSummary, HistoryPage
-from signaling.parts import Party
 from signaling.surveys import AudioRating, OverallRating, SurveyEntry, SurveyPage
 
 _limit = click.option(
@@ -56,9 +50,7 @@ def history(
 
 
 async def _history(access: Access, query: dict[str, str], as_json: bool) -> int:
-    body = await request(
-        "GET", f"{access.hub}/v1/history?{urlencode(query)}", access.headers, ssl=access.trusted
-    )
+    body = await access.request("GET", f"/v1/history?{urlencode(query)}")
     if as_json:
         click.echo(body)
         return OK
@@ -70,23 +62,23 @@ async def _history(access: Access, query: dict[str, str], as_json: bool) -> int:
 def _call(call: CallSummary) -> tuple[str, ...]:
     """Return a call in words: its number, when, which way, with whom, how it went, how long."""
     out = call.direction == "outgoing"
-    other = _name(call.callee if out else call.caller)
-    talked = "" if call.duration is None else f"{int(call.duration) // 60}:{int(call.duration) % 60:02}"
-    return (str(call.number), _when(call.placed_at), "→" if out else "←", other, _course(call), talked)
+    other = shown_name(call.callee if out else call.caller)
+    talked = "" if call.duration is None else minutes(call.duration)
+    return (str(call.number), when(call.placed_at), "→" if out else "←", other, _course(call), talked)
 
 
 def _course(call: CallSummary) -> str:
     words = []
     if call.transferor is not None:
-        words.append(f"transferred by {_name(call.transferor)}")
+        words.append(f"transferred by {shown_name(call.transferor)}")
     if call.via:
-        words.append(f"via {', '.join(map(_name, call.via))}")
+        words.append(f"via {', '.join(map(shown_name, call.via))}")
     if call.answered_by is None:
         words.append(call.reason.message)
     elif call.kind == "voicemail":
         words.append("voicemail answered")
     elif call.answered_by != (call.callee if call.direction == "outgoing" else None):
-        words.append(f"{_name(call.answered_by)} answered")
+        words.append(f"{shown_name(call.answered_by)} answered")
     if call.answered_by is not None and call.reason.category != "Success":
         words.append(call.reason.message)
     return "; ".join(words)
@@ -95,21 +87,19 @@ def _course(call: CallSummary) -> str:
 @click.command(short_help="What people say of their calls (for the hub's owner).")
 @_limit
 @_before
-@data_option
-@hub_option
 @json_option
-def surveys(data: Path, url: str | None, as_json: bool, limit: int, before: int | None) -> None:
+@owner_options
+def surveys(access: OwnerAccess, as_json: bool, limit: int, before: int | None) -> None:
     """Show the surveys that were submitted after calls, the newest first.
 
     Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL.
     """
     query = urlencode({"limit": limit} | ({} if before is None else {"before": before}))
-    key = hub_access_key(data)
-    run(lambda _: _surveys(f"{(url or hub_url(data)).rstrip('/')}/v1/surveys?{query}", data, key, as_json))
+    run(lambda _: _surveys(access, query, as_json))
 
 
-async def _surveys(url: str, data: Path, key: str, as_json: bool) -> int:
-    body = await signed_request("GET", url, key, authority=authority(data))
+async def _surveys(access: OwnerAccess, query: str, as_json: bool) -> int:
+    body = await access.request("GET", f"/v1/surveys?{query}")
     if as_json:
         click.echo(body)
         return OK
@@ -122,7 +112,7 @@ def _survey(entry: SurveyEntry) -> tuple[str, ...]:
     said = entry.survey
     overall, audio = _rating("call", said.overall_rating), _rating("sound", said.audio_rating)
     ratings = "; ".join(filter(None, (overall, audio)))
-    return (str(entry.number), _when(entry.submitted_at), "", _name(entry.user), ratings, entry.call_id)
+    return (str(entry.number), when(entry.submitted_at), "", shown_name(entry.user), ratings, entry.call_id)
 
 
 def _rating(what: str, rating: OverallRating | AudioRating | None) -> str:
@@ -154,11 +144,3 @@ def _lines(rows: list[tuple[str, ...]]) -> Iterator[str]:
     for row in rows:
         padded = (text.ljust(width) for text, width in zip(row, widths, strict=True) if width)
         yield "  ".join(padded).rstrip()
-
-
-def _when(at: datetime) -> str:
-    return at.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _name(party: Party) -> str:
-    return plain(party.display_name or party.name or party.raw_id)

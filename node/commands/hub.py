@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from node.commands import stdin
 from node.commands.audit import all_ as audit
 from node.commands.options import (
     DEFAULT_DATA,
+    Command,
+    OwnerAccess,
     data_option,
-    hub_access_key,
-    hub_option,
     json_option,
+    owner_options,
     storage_key_option,
 )
 from node.commands.process import OK, CommandError, Commands, run
@@ -29,7 +30,7 @@ from node.commands.rewrap import rewrap
 from node.commands.supervisor import Service, supervise
 from node.commands.telling import environment, mp3, telling_options, transcription_option
 from signaling.certificates import authority, fingerprint
-from signaling.config import SELF_SIGNED, Config, hub_url, load_config
+from signaling.config import SELF_SIGNED, Config, load_config
 from signaling.config import connection_string as connection_string_of
 from signaling.ice import TURN_SECRET_VARIABLE
 from signaling.identity import CreateToken
@@ -52,7 +53,6 @@ port_option = click.option(
     help="Port to listen on; 0 takes a free one.",
 )
 
-Command = Callable[..., Any]
 ice_option = click.option(
     "--ice",
     metavar="URL",
@@ -233,8 +233,7 @@ def _welcome(url: str, data: Path, *, others: bool) -> str:
     epilog="Example: export CALLNODE_TOKEN=$(callnode token alice)",
 )
 @click.argument("name")
-@data_option
-@hub_option
+@owner_options
 @click.option(
     "--minutes",
     type=click.IntRange(MIN_MINUTES, MAX_MINUTES),
@@ -247,9 +246,8 @@ def _welcome(url: str, data: Path, *, others: bool) -> str:
 @click.option("--voicemail", is_flag=True, help="Make a token for a voicemail service, not for a person.")
 @json_option
 def token(
+    access: OwnerAccess,
     name: str,
-    data: Path,
-    url: str | None,
     minutes: int,
     display_name: str | None,
     no_transfer: bool,
@@ -263,12 +261,12 @@ def token(
     if not re.fullmatch(r"[a-z0-9._-]{1,64}", name):
         raise click.BadParameter("a name has 1 to 64 of a-z 0-9 . _ -", param_hint="NAME")
     wanted = CreateToken(name, display_name, minutes, not no_transfer, voicemail)
-    run(lambda _: _token(url, data, wanted, as_json))
+    run(lambda _: _token(access, wanted, as_json))
 
 
-async def _token(url: str | None, data: Path, wanted: CreateToken, as_json: bool) -> int:
-    key = hub_access_key(data)
-    made = await create_token(url or hub_url(data), key, wanted, authority(data))
+async def _token(access: OwnerAccess, wanted: CreateToken, as_json: bool) -> int:
+    key = access.key
+    made = await create_token(access.hub, key, wanted, access.authority)
     if as_json:
         click.echo(msgspec.json.encode(made))
         return OK

@@ -1,12 +1,11 @@
 """`callnode mixer`: the service that puts the sound of group calls together."""
 
 import asyncio
-from pathlib import Path
 
 import click
 
 from node.commands import stdin
-from node.commands.options import data_option
+from node.commands.options import OwnerAccess, owner_options
 from node.commands.process import Commands, run
 from node.commands.serving import credential_of
 from node.commands.serving import serve as run_service
@@ -20,21 +19,20 @@ def mixer() -> None:
 
 
 @mixer.command()
-@data_option
-@click.option("--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+@owner_options
 @stdin.supervised_option
-def serve(data: Path, url: str | None, supervised: bool) -> None:
+def serve(access: OwnerAccess, supervised: bool) -> None:
     """Run a mixer, which puts the sound of group calls together; several share the calls.
 
     Needs the hub's data folder, or its access key in CALLNODE_ACCESS_KEY and its URL. Prints one line when
     ready; stops on Ctrl-C or SIGTERM. `callnode up` runs one.
     """
-    run(lambda stop: _serve(stop, data, url, supervised))
+    run(lambda stop: _serve(stop, access, supervised))
 
 
-async def _serve(stop: asyncio.Event, data: Path, url: str | None, supervised: bool) -> int:
-    hub, credential = credential_of(data, url, CreateToken(MIXER, "Mixer", mixer=True))
-    service = MixerService(credential, hub=hub)
+async def _serve(stop: asyncio.Event, access: OwnerAccess, supervised: bool) -> int:
+    credential = credential_of(access, CreateToken(MIXER, "Mixer", mixer=True))
+    service = MixerService(credential, hub=access.hub)
     return await run_service(
-        stop, supervised, lambda: service.serve(lambda: click.echo(f"the mixer is ready at {hub}"))
+        stop, supervised, lambda: service.serve(lambda: click.echo(f"the mixer is ready at {access.hub}"))
     )

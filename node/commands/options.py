@@ -1,7 +1,6 @@
-"""Options that several commands share: where the hub keeps its data, whose token is used."""
+"""Options that several commands share: which hub is asked, and in whose name."""
 
 import os
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -11,10 +10,12 @@ from typing import Any
 import click
 import platformdirs
 
+from node.admin import request, signed_request
 from node.commands.process import TOKEN, CommandError
 from node.credential import read_token
 from node.trust import trusted
-from signaling.config import ACCESS_KEY_VARIABLE, access_key
+from signaling.certificates import authority
+from signaling.config import ACCESS_KEY_VARIABLE, access_key, hub_url
 
 Command = Callable[..., Any]
 
@@ -29,11 +30,12 @@ data_option = click.option(
     help="Folder in which the hub keeps its data. [env: CALLNODE_DATA]",
 )
 hub_option = click.option(
-    "--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]"
+    "--hub",
+    envvar="CALLNODE_HUB",
+    metavar="URL",
+    help="The hub, such as http://192.168.1.5:8400. [env: CALLNODE_HUB; default: the token names it]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-
-
 storage_key_option = click.option(
     "--storage-key-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -48,15 +50,43 @@ class Access:
     hub: str
     token: str = field(repr=False)
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """Return the header of a REST request in the user's name."""
-        return {"Authorization": f"Bearer {self.token}"}
+    async def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        """Return the body of the hub's answer to a request in the user's name; raises CallingError."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return await request(method, self.hub + path, headers, body, ssl=trusted(self.token))
+
+
+@dataclass(frozen=True)
+class OwnerAccess:
+    """The hub in its owner's name: that at `url`, by default the one that keeps its data in the folder."""
+
+    data: Path
+    url: str | None = None
 
     @property
-    def trusted(self) -> ssl.SSLContext | bool:
-        """Return which certificate of the hub is believed, as aiohttp takes it."""
-        return trusted(self.token)
+    def hub(self) -> str:
+        """Return the hub's URL; raises ConfigError if neither is known."""
+        return (self.url or hub_url(self.data)).rstrip("/")
+
+    @property
+    def key(self) -> str:
+        """Return the access key, of the environment or the folder; raises CommandError without one."""
+        if not os.environ.get(ACCESS_KEY_VARIABLE) and not (self.data / "access_key").exists():
+            raise CommandError(
+                f"There is no access key in {self.data}: start a hub with this folder "
+                f"(`callnode up --data …`), name the hub's folder with --data, or set {ACCESS_KEY_VARIABLE}."
+            )
+        return access_key(self.data)
+
+    @property
+    def authority(self) -> bytes | None:
+        """Return the certificate (DER) that vouches for the hub, if it was made here."""
+        return authority(self.data)
+
+    async def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        """Return the body of the hub's answer to a request with the access key; raises CallingError."""
+        key = self.key
+        return await signed_request(method, self.hub + path, key, body, self.authority)
 
 
 token_file_option = click.option(
@@ -75,12 +105,7 @@ def user_options(command: Command) -> Command:
     """Add --token-file and --hub to a command, which gets them as `access`."""
 
     @token_file_option
-    @click.option(
-        "--hub",
-        envvar="CALLNODE_HUB",
-        metavar="URL",
-        help="The hub, such as http://192.168.1.5:8400. [env: CALLNODE_HUB; default: the token names it]",
-    )
+    @hub_option
     @wraps(command)
     def wrapped(*args: Any, token_file: Path | None, hub: str | None, **options: Any) -> Any:
         return command(*args, access=_access(token_file, hub), **options)
@@ -88,14 +113,16 @@ def user_options(command: Command) -> Command:
     return wrapped
 
 
-def hub_access_key(data: Path) -> str:
-    """Return the access key from the environment or the hub's folder; raises CommandError without one."""
-    if not os.environ.get(ACCESS_KEY_VARIABLE) and not (data / "access_key").exists():
-        raise CommandError(
-            f"There is no access key in {data}: start a hub with this folder (`callnode up --data …`), "
-            f"name the hub's folder with --data, or set {ACCESS_KEY_VARIABLE}."
-        )
-    return access_key(data)
+def owner_options(command: Command) -> Command:
+    """Add --data and --hub to a command of the hub's owner, which gets them as `access`."""
+
+    @data_option
+    @click.option("--hub", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+    @wraps(command)
+    def wrapped(*args: Any, data: Path, hub: str | None, **options: Any) -> Any:
+        return command(*args, access=OwnerAccess(data, hub), **options)
+
+    return wrapped
 
 
 def _access(token_file: Path | None, hub: str | None) -> Access:

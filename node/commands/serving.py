@@ -2,29 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from node.admin import create_token
 from node.commands import stdin
-from node.commands.options import hub_access_key
+from node.commands.options import OwnerAccess
 from node.commands.process import OK
 from node.credential import CommunicationTokenCredential
-from signaling.certificates import authority
-from signaling.config import hub_url
 from signaling.identity import CreateToken
 
 
-def credential_of(
-    data: Path, url: str | None, wanted: CreateToken
-) -> tuple[str, CommunicationTokenCredential]:
-    """Return the URL of the hub and a credential that makes its tokens with the access key."""
-    key = hub_access_key(data)
-    hub = (url or hub_url(data)).rstrip("/")
+def credential_of(access: OwnerAccess, wanted: CreateToken) -> CommunicationTokenCredential:
+    """Return a credential that makes its tokens with the access key; raises CommandError without one."""
+    key, hub = access.key, access.hub
 
     async def mint() -> str:
-        return (await create_token(hub, key, wanted, authority(data))).token
+        return (await create_token(hub, key, wanted, access.authority)).token
 
-    return hub, CommunicationTokenCredential(token_refresher=mint, refresh_proactively=True)
+    return CommunicationTokenCredential(token_refresher=mint, refresh_proactively=True)
 
 
 async def serve(stop: asyncio.Event, supervised: bool, work: Callable[[], Awaitable[None]]) -> int:

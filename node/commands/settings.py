@@ -7,7 +7,6 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from node.admin import request
 from node.commands.options import Access, json_option, user_options
 from node.commands.process import OK, CommandError, run
 from signaling.routing import RING_SECONDS
@@ -17,6 +16,7 @@ Word = Literal["none", "unanswered"]
 Choice = Destination | Word
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_PATH = "/v1/settings"
 _SECONDS = ["10", "20", "30", "40", "50", "60"]
 
 
@@ -108,11 +108,10 @@ def settings(access: Access, as_json: bool, **options: Any) -> None:
 
 
 async def _settings(access: Access, options: Mapping[str, Any], as_json: bool) -> int:
-    url = f"{access.hub}/v1/settings"
-    body = await request("GET", url, access.headers, ssl=access.trusted)
+    body = await access.request("GET", _PATH)
     if options:
         wanted = _changed(msgspec.json.decode(body, type=Settings), options)
-        body = await request("PUT", url, access.headers, msgspec.json.encode(wanted), ssl=access.trusted)
+        body = await access.request("PUT", _PATH, msgspec.json.encode(wanted))
     if as_json:
         click.echo(body)
         return OK

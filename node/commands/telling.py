@@ -1,6 +1,7 @@
 """Options of the commands that run hub and voicemail: whom they tell of new messages, and what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -8,8 +9,7 @@ from typing import Any
 import click
 
 from media.recorder import export
-
-Command = Callable[..., Any]
+from node.commands.options import Command
 
 _OPTIONS = (
     click.option(
@@ -66,7 +66,6 @@ def environment(options: Mapping[str, Any]) -> dict[str, str]:
 def mp3(ogg: bytes) -> bytes:
     """Return Ogg Opus as MP3; raises OSError for what is no sound."""
     with TemporaryDirectory(prefix="callnode-") as folder:
-        source, target = Path(folder) / "message.ogg", Path(folder) / "message.mp3"
-        source.write_bytes(ogg)
-        export(source, target)
+        target = Path(folder) / "message.mp3"
+        export(BytesIO(ogg), target)
         return target.read_bytes()

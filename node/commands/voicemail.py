@@ -7,7 +7,7 @@ import click
 
 from node.commands import stdin
 from node.commands.audit import mine as audit
-from node.commands.options import data_option, storage_key_option
+from node.commands.options import OwnerAccess, owner_options, storage_key_option
 from node.commands.process import Commands, run
 from node.commands.serving import credential_of
 from node.commands.serving import serve as run_service
@@ -34,8 +34,7 @@ for command in (list_, play, mark, delete, undelete, forward, export, greeting, 
 
 
 @voicemail.command()
-@data_option
-@click.option("--hub", "url", envvar="CALLNODE_HUB", metavar="URL", help="The hub. [env: CALLNODE_HUB]")
+@owner_options
 @click.option(
     "--prompts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -45,8 +44,7 @@ for command in (list_, play, mark, delete, undelete, forward, export, greeting, 
 @storage_key_option
 @stdin.supervised_option
 def serve(
-    data: Path,
-    url: str | None,
+    access: OwnerAccess,
     prompts: Path | None,
     transcription: str | None,
     storage_key_file: Path | None,
@@ -58,21 +56,20 @@ def serve(
     ready; stops on Ctrl-C or SIGTERM. `callnode up` runs hub and voicemail together.
     """
     keys = storage_keys(storage_key_file)
-    run(lambda stop: _serve(stop, data, url, prompts, transcription, keys, supervised))
+    run(lambda stop: _serve(stop, access, prompts, transcription, keys, supervised))
 
 
 async def _serve(
     stop: asyncio.Event,
-    data: Path,
-    url: str | None,
+    access: OwnerAccess,
     prompts: Path | None,
     transcription: str | None,
     keys: StorageKeys | None,
     supervised: bool,
 ) -> int:
-    hub, credential = credential_of(data, url, CreateToken(VOICEMAIL, "Voicemail", voicemail=True))
-    engine = transcription or ""
-    service = VoicemailService(credential, data, hub=hub, prompts=prompts, engine=engine, sealing=keys)
+    credential = credential_of(access, CreateToken(VOICEMAIL, "Voicemail", voicemail=True))
+    hub, engine = access.hub, transcription or ""
+    service = VoicemailService(credential, access.data, hub=hub, prompts=prompts, engine=engine, sealing=keys)
     return await run_service(
         stop, supervised, lambda: service.serve(lambda: click.echo(f"voicemail is ready at {hub}"))
     )

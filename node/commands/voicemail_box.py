@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -13,12 +14,11 @@ from rich.table import Table
 
 from media.recorder import export as export_recording
 from media.recorder import profile
-from node.commands.event import plain
+from node.commands.event import minutes, plain, shown_name, when
 from node.commands.options import Access, json_option, user_options
 from node.commands.process import OK, CommandError, run
 from node.voicemail import Mailbox, Message
 from signaling.mailboxes import Folder
-from signaling.parts import Party
 
 _SHOWN_ID = 8
 _BARS = "▁▂▃▄▅▆▇█"
@@ -162,13 +162,11 @@ def export(access: Access, message_id: str, file: Path) -> None:
 async def _export(access: Access, message_id: str, file: Path) -> int:
     mailbox = Mailbox(access.hub, access.token)
     message = await find(mailbox, message_id, deleted=True)
-    with tempfile.TemporaryDirectory(prefix="callnode-") as folder:
-        path = Path(folder) / "message.ogg"
-        await mailbox.export(message.id, path)
-        try:
-            await asyncio.to_thread(export_recording, path, file)
-        except ValueError as error:
-            raise CommandError(str(error)) from None
+    sound = BytesIO(await mailbox.export(message.id))
+    try:
+        await asyncio.to_thread(export_recording, sound, file)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
     click.echo(file)
     return OK
 
@@ -192,19 +190,9 @@ async def find(mailbox: Mailbox, beginning: str, *, deleted: bool = False) -> Me
 
 def envelope(message: Message) -> tuple[str, str, str]:
     """Return when it came (local time), how long it is, and from whom."""
-    by = f" (transferred by {_name(message.transferor)})" if message.transferor else ""
-    by += f" (forwarded by {_name(message.forwarded_by)})" if message.forwarded_by else ""
-    when = message.received_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    return when, minutes(message.duration), plain(_name(message.caller) + by)
-
-
-def _name(who: Party) -> str:
-    return who.display_name or who.name or who.raw_id
-
-
-def minutes(seconds: float) -> str:
-    """Return a duration as m:ss."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    by = f" (transferred by {shown_name(message.transferor)})" if message.transferor else ""
+    by += f" (forwarded by {shown_name(message.forwarded_by)})" if message.forwarded_by else ""
+    return when(message.received_at), minutes(message.duration), shown_name(message.caller) + by
 
 
 def _waveform(peaks: tuple[int, ...]) -> str:

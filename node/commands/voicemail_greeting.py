@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any, get_args
 
@@ -176,13 +177,9 @@ def play_(access: Access, kind: GreetingKind, speaker: str | None) -> None:
     """Play a greeting of your own on the speaker."""
 
     async def work(stop: asyncio.Event) -> int:
-        with (
-            speakers(speaker, f"`callnode voicemail greeting export FILE {kind}`") as devices,
-            tempfile.TemporaryDirectory(prefix="callnode-") as folder,
-        ):
-            path = Path(folder) / "greeting.ogg"
-            await Mailbox(access.hub, access.token).greeting(kind, path)
-            playback = await asyncio.to_thread(open_playback, [path])
+        with speakers(speaker, f"`callnode voicemail greeting export FILE {kind}`") as devices:
+            sound = BytesIO(await Mailbox(access.hub, access.token).greeting(kind))
+            playback = await asyncio.to_thread(open_playback, [sound])
             await say(stop, Controls(playback), devices, kind)
         return OK
 
@@ -197,10 +194,8 @@ def export_(access: Access, file: Path, kind: GreetingKind) -> None:
     """Save a greeting of your own as FILE: .ogg, .wav, .mp3 or .flac."""
 
     async def work(_: asyncio.Event) -> int:
-        with tempfile.TemporaryDirectory(prefix="callnode-") as folder:
-            path = Path(folder) / "greeting.ogg"
-            await Mailbox(access.hub, access.token).greeting(kind, path)
-            await asyncio.to_thread(convert, path, file)
+        sound = BytesIO(await Mailbox(access.hub, access.token).greeting(kind))
+        await asyncio.to_thread(convert, sound, file)
         click.echo(file)
         return OK
 

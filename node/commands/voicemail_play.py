@@ -1,10 +1,8 @@
 """`callnode voicemail play`: a message on the speaker, with a bar and keys."""
 
 import asyncio
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -14,10 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 from media.audio import FRAME_SECONDS
 from media.playback import FASTEST, SLOWEST, Playback, open_playback
 from node.commands import stdin
-from node.commands.event import plain
+from node.commands.event import minutes, plain
 from node.commands.options import Access, user_options
 from node.commands.process import OK, CommandError, run
-from node.commands.voicemail_box import envelope, find, minutes
+from node.commands.voicemail_box import envelope, find
 from node.devices import DeviceManager
 from node.voicemail import Mailbox, Message
 
@@ -56,17 +54,10 @@ async def _play(
 ) -> int:
     mailbox = Mailbox(access.hub, access.token)
     message = await find(mailbox, message_id)
-    with (
-        speakers(speaker, f"`callnode voicemail export {message.id[:8]} FILE.wav`") as devices,
-        tempfile.TemporaryDirectory(prefix="callnode-") as folder,
-    ):
-        files = [Path(folder) / "message.ogg"]
-        await mailbox.audio(message.id, files[0])
-        if message.introduction is not None:
-            files.insert(0, Path(folder) / "introduction.ogg")
-            await mailbox.audio(message.id, files[0], "introduction")
+    with speakers(speaker, f"`callnode voicemail export {message.id[:8]} FILE.wav`") as devices:
+        sounds = await mailbox.sounds(message)
         try:
-            playback = await asyncio.to_thread(open_playback, files, message.gain_db)
+            playback = await asyncio.to_thread(open_playback, sounds, message.gain_db)
         except OSError:
             raise CommandError(
                 f"The sound of message {message.id} is damaged; nothing can be heard."

@@ -26,7 +26,7 @@ class MixerService:
         self, credential: TokenCredential, *, hub: str | None = None, ice_servers: Sequence[IceServer] = ()
     ) -> None:
         self._credential = credential
-        self._options = CallClientOptions(hub=hub, ice_servers=ice_servers, rings=False)
+        self._options = CallClientOptions(hub=hub, ice_servers=ice_servers)
         self._conferences: dict[str, Conference] = {}
         self._agent: CallAgent | None = None
 

@@ -1,16 +1,19 @@
 """A mailbox as its owner reads it, by the hub's REST API."""
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from node.errors import CallingError
-from node.trust import distrust, is_distrust, trusted
+from node.rest import answered
+from node.trust import trusted
 from signaling.mailboxes import (
     Folder,
     Forward,
@@ -23,7 +26,7 @@ from signaling.mailboxes import (
 )
 from signaling.reasons import BAD_ARGUMENT, INVALID_TOKEN, NETWORK
 
-TIMEOUT = aiohttp.ClientTimeout(total=60.0)
+SECONDS = 60.0  # that an answer may take; sounds are long
 
 Part = Literal["audio", "introduction"]
 
@@ -56,10 +59,14 @@ class Mailbox:
         """Write the sound of a message, or its introduction (Ogg Opus), to a file; raises OSError too."""
         await asyncio.to_thread(path.write_bytes, await self.sound(message_id, part))
 
-    async def export(self, message_id: str, path: Path) -> None:
-        """Write the sound of a message to a file, as `audio` does; the audit trail calls it exported."""
-        sound = await self._of(message_id, "GET", "/audio", params={"for": "export"})
-        await asyncio.to_thread(path.write_bytes, sound)
+    async def export(self, message_id: str) -> bytes:
+        """Return the sound of a message, as `sound` does; the audit trail calls it exported."""
+        return await self._of(message_id, "GET", "/audio", params={"for": "export"})
+
+    async def sounds(self, message: Message) -> Sequence[BinaryIO]:
+        """Return what is to be heard of a message, in order: its introduction if it has one, its sound."""
+        parts: tuple[Part, ...] = ("introduction", "audio")
+        return [BytesIO(await self.sound(message.id, part)) for part in parts[message.introduction is None :]]
 
     async def sound(self, message_id: str, part: Part = "audio") -> bytes:
         """Return the sound of a message, or its introduction (Ogg Opus)."""
@@ -114,10 +121,9 @@ class Mailbox:
         """Return which greetings of the owner's own there are."""
         return msgspec.json.decode(await self._ask("GET", "mailbox-greetings"), type=tuple[GreetingKind, ...])
 
-    async def greeting(self, kind: GreetingKind, path: Path) -> None:
-        """Write a greeting (Ogg Opus) to a file; raises OSError if that fails."""
-        sound = await self._ask("GET", f"mailbox-greetings/{kind}")
-        await asyncio.to_thread(path.write_bytes, sound)
+    async def greeting(self, kind: GreetingKind) -> bytes:
+        """Return a greeting (Ogg Opus)."""
+        return await self._ask("GET", f"mailbox-greetings/{kind}")
 
     async def set_greeting(self, kind: GreetingKind, path: Path | None) -> None:
         """Have callers hear a greeting (Ogg Opus); None deletes it."""
@@ -133,20 +139,10 @@ class Mailbox:
 
     async def _ask(self, method: str, path: str, missing: str = "", **options: Any) -> bytes:
         headers = {"Authorization": f"Bearer {self._token}"}
+        url, ssl = f"{self._hub}/v1/{self._below}{path}", trusted(self._token)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as http,
-                http.request(
-                    method,
-                    f"{self._hub}/v1/{self._below}{path}",
-                    ssl=trusted(self._token),
-                    **options,
-                ) as response,
-            ):
-                body = await response.read()
+            response, body = await answered(method, url, seconds=SECONDS, headers=headers, ssl=ssl, **options)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            if is_distrust(error):
-                raise CallingError.of(distrust(self._hub)) from None
             message = f"The hub at {self._hub} cannot be reached: {error or type(error).__name__}."
             raise CallingError(NETWORK.code, NETWORK.sub_code, message) from error
         if response.status == HTTPStatus.UNAUTHORIZED:

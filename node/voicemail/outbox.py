@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -137,9 +138,7 @@ class Outbox:
         if not part.exists():
             return False
 
-        def unwrap(stored: bytes) -> bytes:
-            return self._sealing.unwrap(note.id, stored)
-
+        unwrap = partial(self._sealing.unwrap, note.id)
         if repair(part, whole, unwrap=unwrap, wrap=self._sealing.wrapper(note.id)) is None:
             bad = part.with_name(part.name + ".bad")
             if bad.stat().st_size < _LEAST_BYTES:

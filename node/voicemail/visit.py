@@ -4,7 +4,6 @@ import asyncio
 import logging
 from datetime import datetime
 from http import HTTPStatus
-from io import BytesIO
 from typing import Literal, assert_never
 
 from msgspec.structs import replace
@@ -127,11 +126,9 @@ class Visit(Conversation[Input, Output]):
             self.give(Refused())
 
     async def _play(self, message: Message, speed: float) -> None:
-        parts: tuple[Literal["introduction", "audio"], ...] = ("introduction", "audio")
-        wanted = parts[message.introduction is None :]
         try:
             async with asyncio.timeout(_HUB_SECONDS):
-                sounds = [BytesIO(await self._mailbox.sound(message.id, part)) for part in wanted]
+                sounds = await self._mailbox.sounds(message)
             playback = await asyncio.to_thread(open_playback, sounds, message.gain_db)
         except _TROUBLE as error:
             log.warning("message %s cannot be played: %s", message.id, error or type(error).__name__)

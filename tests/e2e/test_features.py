@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aioice.ice import StunProtocol
@@ -41,6 +41,9 @@ def value(of: Diagnostics, name: DiagnosticName) -> object:
 async def test_figures_come_every_second_and_in_summaries(people: People) -> None:
     alice, bob = await people.join("alice"), await people.join("bob")
     out, _ = await connect(alice, bob)
+    for wrong in ("node.features", "TRANSFER", None):
+        with pytest.raises(ValueError, match=r"Features\.TRANSFER"):
+            out.feature(cast(Any, wrong))
     assert (alice.agent.kind, out.kind) == ("CallAgent", "Call")
     stats = out.feature(Features.MEDIA_STATS)
     collector = stats.create_collector(aggregation_interval=1, data_points_per_aggregation=2)

@@ -12,8 +12,8 @@ from media import transcription
 from media.measure import level_dbfs
 from media.sink import AudioWriter
 from media.speaking import speak
-from media.speech import prompt, speech
-from media.transcription import EngineError, Language, Samples, check, transcribe
+from media.speech import Language, prompt, speech
+from media.transcription import EngineError, Samples, check, transcribe
 
 pytestmark = pytest.mark.shell
 
