@@ -144,7 +144,7 @@ async def test_who_knows_the_id_is_in_the_call(group: Group, tmp_path: Path) -> 
     everybody, without_bob = {"alice", "bob", "carol"}, {"alice", "carol"}
     recorded = course(load(tmp_path / "group.wav"))
     since = recorded[recorded.index(everybody) :]
-    # Between his being muted and his holding, Bob may be heard for a moment.
+    # Between being unmuted and holding, Bob may be heard for a moment.
     assert since in ([everybody, *[without_bob, everybody] * count] for count in (1, 2))
 
 
