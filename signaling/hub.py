@@ -172,7 +172,7 @@ class Hub:
         self.reattachments = Reattachments(
             *known,
             self.names,
-            Regrouping(self.groups, self.calls, new_id),
+            Regrouping(self.groups, self.calls, self.names, new_id),
             self.groups.mixing.passages.concern,
             self._deliver,
         )

@@ -134,20 +134,18 @@ class Mixing:
         """Let two ends go over to each other."""
         sessions = frozenset(end.session for end in passage.ends)
         group = self._groups[passage.group]
-        names = [self._names.of(end.session, end.call) for end in passage.ends]
-        call_id = names[0] if names[0] == names[1] else self._new_id()
         before = [self._calls.drop(end.call) for end in passage.ends]
         over = [each for each in (group.origin, *before) if each is not None and each.filed]
         again = group.origin is not None and {leg.session for leg in group.origin.legs} == sessions
         origin = over.pop(0 if again else -1)
         call = replace(
-            _gone_over(origin, call_id, passage),
+            _gone_over(origin, origin.id, passage),
             kind="participant",
             held=frozenset(),
             group=None,
             filed=True,
         )
-        self._groups[group.id] = replace(group, direct=call_id, promoted=True, origin=None)
+        self._groups[group.id] = replace(group, direct=call.id, promoted=True, origin=None)
         for end in passage.ends:
             self._go_over(group.id, end, call)
         self._calls.restore(call)

@@ -156,7 +156,7 @@ class Reattachments:
             self._gather(claim.says.group_id, now)
 
     def _move(self, call: Call, mine: Claim) -> None:
-        legs = {leg.session for leg in call.legs if leg.session in self._presence.graces}
+        legs = [leg.session for leg in call.legs if leg.session in self._presence.graces]
         lost = next((each for each in legs if self._presence.party(each).raw_id == mine.party.raw_id), None)
         if lost is None or call.state != "up" or mine.mixes or self._passing(call.id):
             self._end(mine, UNKNOWN_CALL)

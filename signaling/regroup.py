@@ -13,6 +13,7 @@ from signaling.calls import Calls
 from signaling.group import Group, Member, pair
 from signaling.groups import Groups
 from signaling.messages import CallAttach
+from signaling.names import Names
 from signaling.parts import Party
 from signaling.routing import Plan
 from signaling.settings import User
@@ -21,9 +22,10 @@ from signaling.settings import User
 class Regrouping:
     """What becomes of the ends of calls that are restored, with what they said of them, by session."""
 
-    def __init__(self, groups: Groups, calls: Calls, new_id: Callable[[], str]) -> None:
+    def __init__(self, groups: Groups, calls: Calls, names: Names, new_id: Callable[[], str]) -> None:
         self._groups = groups
         self._calls = calls
+        self._names = names
         self._new_id = new_id
 
     def enter(self, call: Call, said: Mapping[str, CallAttach], now: float) -> None:
@@ -80,6 +82,7 @@ class Regrouping:
         (caller, call), (answerer, _) = ends
         return replace(
             call,
+            id=self._names.of(caller.session or "", call.id),
             caller=_leg(caller),
             answerer=_leg(answerer),
             callee=User(answerer.party.raw_id),

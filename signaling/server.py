@@ -212,8 +212,7 @@ class HubServer:
             MailboxApi(gate.user, *kept, links, trail, quota, telling.of_new, changed).routes()
         )
         app.router.add_routes([*visits.routes(), *visited.hearing(VISIT_PATH + "/mailbox")])
-        live = self._core.hub.calls.all
-        app.router.add_routes(SurveyApi(gate, accounts, self._store, self._history, live).routes())
+        app.router.add_routes(SurveyApi(gate, accounts, self._store, self._history, self._core.hub).routes())
         app.router.add_routes(DepositApi(gate, *kept, quota, telling, changed).routes())
         app.router.add_routes(GreetingApi(gate, *kept, trail, wanted, webhooks).routes())
         app.router.add_routes(AuditApi(gate, accounts, self._store).routes())

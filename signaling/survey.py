@@ -1,14 +1,13 @@
 """The REST API of surveys: users submit them, whoever has the access key reads them."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from aiohttp import web
 from msgspec.structs import replace
 
 from signaling.accounts import Accounts
-from signaling.call import Call
 from signaling.history import History
+from signaling.hub import Hub
 from signaling.rest import Gate, decode, not_found, query, reply
 from signaling.store import Store
 from signaling.surveys import CallSurveyResponse, SurveyPage, SurveyQuery, SurveySubmission
@@ -17,14 +16,12 @@ from signaling.surveys import CallSurveyResponse, SurveyPage, SurveyQuery, Surve
 class SurveyApi:
     """What users say of their calls."""
 
-    def __init__(
-        self, gate: Gate, accounts: Accounts, store: Store, history: History, calls: Mapping[str, Call]
-    ) -> None:
+    def __init__(self, gate: Gate, accounts: Accounts, store: Store, history: History, hub: Hub) -> None:
         self._gate = gate
         self._accounts = accounts
         self._store = store
         self._history = history
-        self._calls = calls
+        self._hub = hub
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes."""
@@ -49,8 +46,10 @@ class SurveyApi:
         return reply(SurveyPage(tuple(named), more))
 
     async def _had_part(self, raw_id: str, call_id: str) -> bool:
-        call = self._calls.get(call_id)
-        if call is not None and any(leg.party.raw_id == raw_id for leg in call.legs):
+        hub = self._hub
+        legs = ((leg, call.id) for call in hub.calls.all.values() for leg in call.legs)
+        mine = ((leg.session, each) for leg, each in legs if leg.party.raw_id == raw_id)
+        if any(hub.names.of(session, each) == call_id for session, each in mine):
             return True
         await self._history.flush()
         return await self._store.had_part(raw_id, call_id)

@@ -56,6 +56,16 @@ async def submit(client: Client, token: str, call_id: str, survey: object) -> An
     return await client.call("POST", "/v1/surveys", token, json={"call_id": call_id, "survey": survey})
 
 
+async def test_a_call_that_is_up_is_known_by_the_id_that_the_end_has(client: Client, hub: HubServer) -> None:
+    """As one is that was a group call, and that the hub knows by another id."""
+    token = (await client.token("alice"))[1]
+    alice, bob = await client.join(token), await client.join((await client.token("bob"))[1])
+    await alice.say(CallPlace("n1", "bob", "v=0"))
+    await until(bob, CallIncoming)
+    hub._core.hub.names.give(alice.welcome.session, "n1", "c1")
+    assert [(await submit(client, token, call_id, SURVEY)).status for call_id in ("c1", "n1")] == [200, 404]
+
+
 async def test_who_had_a_part_in_a_call_says_how_it_was(client: Client, hub: HubServer) -> None:
     tokens = await called(client)
     first = await submit(client, tokens["alice"], "c1", SURVEY)
