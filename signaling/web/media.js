@@ -237,7 +237,8 @@ export class Media {
   #goOver(leg) {
     const { next, peer } = leg;
     if (!next?.connected || !peer) return false;
-    const lost = peer.closed || peer.silent || leg.localHold || leg.remoteHold;
+    // One that is not up, such as a first one whose offer is void by now, has no place to keep.
+    const lost = !peer.connected || peer.closed || peer.silent || leg.localHold || leg.remoteHold;
     if (!lost && !leg.mayGoOver) return false;
     // The one before still says what this end says: the other one may not have gone over yet.
     leg.goOver(lost ? 0 : LINGER_MILLISECONDS);

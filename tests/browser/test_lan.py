@@ -39,7 +39,7 @@ async def people(hub: HubServer) -> AsyncIterator[People]:
 
 
 async def test_the_page_in_chromium_and_a_laptop(softphone: Open, people: People) -> None:
-    alice, bob = await softphone("alice"), await people.join("bob")
+    bob, alice = await people.join("bob"), await softphone("alice")
     assert await alice.page.evaluate("isSecureContext")
     await alice.press("Call Bob")
     call = await bob.pick_up()

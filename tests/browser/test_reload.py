@@ -82,7 +82,7 @@ async def test_loaded_again_while_it_rings(softphone: Open, people: People) -> N
 
 
 async def test_two_pages_one_is_loaded_again(softphone: Open, people: People) -> None:
-    alice, bob = await softphone("alice"), await softphone("bob")
+    bob, alice = await softphone("bob"), await softphone("alice")
     await alice.press("Call Bob")
     await bob.press("Answer")
     await asyncio.gather(alice.talks("Bob"), bob.talks("Alice"))
