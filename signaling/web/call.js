@@ -85,7 +85,7 @@ export class Call extends Emitter {
     return { participantId, groupId: groupId ?? undefined, getServerCallId: async () => id };
   }
 
-  /** The others in the call. @returns {ReadonlyArray<RemoteParticipant>} */
+  /** The others in the call. @returns {RemoteParticipant[]} */
   get remoteParticipants() {
     return this.#participants.all;
   }
