@@ -70,10 +70,15 @@ class RtpTransport:
                 setattr(end, name, substitute)
         self._hook()
 
-    def send(self, packet: bytes) -> bool:
-        """Send an RTP packet; return whether there was a path for it."""
+    def protect(self, packet: bytes) -> bytes | None:
+        """Return an RTP packet as it is to be sent, once or more often; none while there are no keys."""
         dtls = self._dtls
-        return dtls._state is State.CONNECTED and self._send(dtls._tx_srtp.protect(packet))
+        protected: bytes | None = dtls._tx_srtp.protect(packet) if dtls._state is State.CONNECTED else None
+        return protected
+
+    def send(self, protected: bytes) -> bool:
+        """Send a protected packet; return whether there was a path for it."""
+        return self._send(protected)
 
     def send_rtcp(self, packet: bytes) -> bool:
         """Send an RTCP packet; return whether there was a path for it."""

@@ -4,7 +4,8 @@ Times are counted in samples (48 kHz). The transit of a packet is its arrival mi
 the two clocks has an origin of its own, so only differences of transits mean anything, and a drift of the
 clocks is a transit that moves. A packet is played once its slack, the transit it would have if it came just
 now, reaches the target: what nearly all packets of the last seconds needed. A lost packet needs the one after
-it, if that carries its sound a second time (FEC); looking ahead is paid for only where losses are frequent.
+it, if that carries its sound a second time (FEC), or is followed by it, sent again; looking ahead is paid for
+only where losses are frequent, by two packets where they come in bursts.
 """
 
 from bisect import bisect_left, insort
@@ -24,6 +25,8 @@ CEILING = 300 * MILLISECOND  # delay however bad the network is, or however fals
 TOLERANCE = 5 * MILLISECOND  # by which the slack may miss the target before time is filled to make it up
 LATE_SHARE = 0.01  # of packets may come after their time
 LOST_SHARE = 0.0055  # of packets may stay lost although the one after them carries them
+STEADY = 10 * MILLISECOND  # that one packet in ten may be late
+BURST = 1.5  # packets missing at once, on average, from which on losses come in bursts
 UNSEEN = 4  # packets to come may outdo n known ones by 4 / (4 + n) of the spread
 TOGETHER = 4 * MILLISECOND  # between packets that come at once
 MEMORY = 3 * SAMPLE_RATE  # of sound whose transits are remembered
@@ -93,7 +96,9 @@ class Transits:
         self._remembered = 0  # samples
         self._passed = 0  # samples
         self._samples = SLICE  # of the last packet
-        self._lost: deque[int] = deque()  # what had passed by then
+        # What had passed by then; the transit of what made good the loss, or the packets missing at once.
+        self._lost: deque[tuple[int, int]] = deque(maxlen=MAX_PACKETS)
+        self._gaps: deque[tuple[int, int]] = deque(maxlen=MAX_PACKETS)
 
     @property
     def delay(self) -> int:
@@ -114,9 +119,13 @@ class Transits:
             self._recent[-1] = transit, before + samples
             self._count(samples)
 
-    def lost(self) -> None:
-        """Take note of a lost packet that the one after it carries a second time."""
-        self._lost.append(self._passed)
+    def missed(self, packets: int) -> None:
+        """Take note that so many packets in a row had not come when the one after them did."""
+        self._gaps.append((self._passed, packets))
+
+    def lost(self, transit: int) -> None:
+        """Take note of a lost packet that one with such a transit carried, or was, a second time."""
+        self._lost.append((self._passed, transit))
 
     def _count(self, samples: int) -> None:
         self._remembered += samples
@@ -126,8 +135,9 @@ class Transits:
             old, length = self._recent.popleft()
             del self._sorted[bisect_left(self._sorted, old)]
             self._remembered -= length
-        while self._lost and self._passed - self._lost[0] > LOSS_MEMORY:
-            self._lost.popleft()
+        for noted in (self._lost, self._gaps):
+            while noted and self._passed - noted[0][0] > LOSS_MEMORY:
+                noted.popleft()
 
     def move_to(self, transit: int) -> None:
         """Let the fastest packet have had this transit: the clocks have jumped, the network is the same."""
@@ -135,16 +145,29 @@ class Transits:
             by = transit - self._sorted[0]
             self._recent = deque((old + by, samples) for old, samples in self._recent)
             self._sorted = [old + by for old in self._sorted]
+            self._lost = deque(((passed, old + by) for passed, old in self._lost), MAX_PACKETS)
             self.target += by
 
     def _aim(self) -> None:
         fastest, needed, count = self._sorted[0], self._exceeded_by(LATE_SHARE), len(self._sorted)
-        lost_share = len(self._lost) * self._samples / min(self._passed, LOSS_MEMORY)
-        if lost_share > LOST_SHARE:
-            needed = max(needed, self._exceeded_by(LOST_SHARE / lost_share) + self._samples)
         needed += max(0, needed - self._sorted[count // 2]) * UNSEEN // (UNSEEN + count)
+        lost_share = len(self._lost) * self._samples / min(self._passed, LOSS_MEMORY)
+        if self._lost and self._bursty:  # the packet that carries the lost one came when it was sent again
+            needed = max(needed, max(transit for _, transit in self._lost) + self._samples)
+        elif lost_share > LOST_SHARE:
+            needed = max(needed, self._exceeded_by(LOST_SHARE / lost_share) + self._samples)
         least = FLOOR if self._passed > SAMPLE_RATE // 2 else START
         self.target = min(max(needed + MARGIN, fastest + least), fastest + CEILING)
+
+    @property
+    def steady(self) -> bool:
+        """Return whether packets keep their order but for those that are sent again."""
+        return not self._sorted or self._exceeded_by(0.1) - self._sorted[0] < STEADY
+
+    @property
+    def _bursty(self) -> bool:
+        gaps = self._gaps
+        return self.steady and len(gaps) > 1 and sum(packets for _, packets in gaps) >= BURST * len(gaps)
 
     def _exceeded_by(self, share: float) -> int:
         count = len(self._sorted)
@@ -164,7 +187,7 @@ class JitterBuffer:
         self._held: dict[int, Packet] = {}
         self._ssrc: int | None = None
         self._newest = Packet(0, 0, b"", 0)
-        self._last_arrival = 0
+        self._last = self._newest  # that came
         self._playing = False
         self._pausing = False
         self._cursor = 0  # timestamp of what is played next
@@ -187,7 +210,7 @@ class JitterBuffer:
         if packet is None:
             packet = self._newest = Packet(timestamp, sequence, payload, arrival)
             self._begin(ssrc, arrival - timestamp)
-        self._last_arrival = arrival
+        before, self._last = self._last, packet
         late = self._playing and packet.timestamp < self._cursor
         if packet.timestamp in self._held or (late and packet.timestamp not in self._given_up):
             self.discarded += 1  # a second time
@@ -195,6 +218,12 @@ class JitterBuffer:
         if not packet.pause:
             if packet.timestamp > self._newest.timestamp and arrival - self._newest.arrival < TOGETHER:
                 self._transits.followed(self.samples)
+            elif (
+                packet.sequence + 1 == before.sequence
+                and arrival - before.arrival < TOGETHER
+                and self._transits.steady
+            ):  # sent again with the one after it
+                self._transits.lost(arrival - packet.timestamp)
             else:
                 self._transits.came(arrival - packet.timestamp, self.samples)
         if late:
@@ -204,6 +233,8 @@ class JitterBuffer:
             return
         self._held[packet.timestamp] = packet
         if packet.timestamp > self._newest.timestamp:
+            if packet.sequence > self._newest.sequence + 1:
+                self._transits.missed(packet.sequence - self._newest.sequence - 1)
             self._newest = packet
         while len(self._held) > MAX_PACKETS or self._newest.timestamp - min(self._held) > MAX_HELD:
             self._drop_oldest()
@@ -214,9 +245,14 @@ class JitterBuffer:
         while self._held:
             packet = self._held.pop(self._cursor, None) if self._playing else None
             if packet is not None:
-                self.excess = clock - self._cursor - self._transits.target
+                excess = clock - self._cursor - self._transits.target
                 self._cursor += self.samples
                 self._sequence = packet.sequence
+                if self._unheard(self.samples, excess) and self._in_time():
+                    self._filled -= self.samples
+                    self.discarded += 1
+                    continue
+                self.excess = excess
                 self._pausing = packet.pause
                 self._filled = 0
                 return packet
@@ -264,7 +300,7 @@ class JitterBuffer:
             self._cursor, self._sequence = min(self._held), dropped.sequence
 
     def _starve(self, clock: int) -> Release:
-        if clock - self._last_arrival > IDLE:
+        if clock - self._last.arrival > IDLE:
             self._playing = False
         if not self._playing:
             return _IDLE
@@ -284,20 +320,29 @@ class JitterBuffer:
         samples = min(gap // count // SLICE * SLICE, MAX_SAMPLES)
         excess = clock - self._cursor - self._transits.target
         recoverable = count == 1 and self._has_fec(first.payload)
-        unheard = self._filled >= samples and excess >= samples - TOLERANCE
+        unheard = self._unheard(samples, excess)
         if not unheard and not recoverable and excess < -TOLERANCE:
             return _LATE
         if recoverable:
-            self._transits.lost()
+            self._transits.lost(first.arrival - first.timestamp)
         self._given_up.append(self._cursor)
         self.lost += 1
         self._cursor += samples
         self._sequence += 1
-        if unheard:  # its time was filled while waiting for it
+        if unheard:
             self._filled -= samples
             return None
         self.excess = excess
         return Recover(first.payload, samples) if recoverable else Conceal(samples)
+
+    def _unheard(self, samples: int, excess: int) -> bool:
+        """Return whether the time of so many samples was filled while waiting for them."""
+        return self._filled >= samples and excess >= samples - TOLERANCE
+
+    def _in_time(self) -> bool:
+        """Return whether the next packet came in time; in a stall of the network it came late, too."""
+        packet = self._held.get(self._cursor)
+        return packet is not None and packet.arrival - packet.timestamp <= self._transits.target
 
     def _resume(self, first: Packet, clock: int) -> Release | None:
         """Go on after a pause, with a delay that is right from the first sound on."""

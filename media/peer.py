@@ -201,6 +201,7 @@ class Peer:
             fec_packets_received=counters.fec_packets_received,
             packets_sent=reports.packets_sent,
             bytes_sent=reports.bytes_sent,
+            retransmitted_packets_sent=self._session.packets_repeated,
             target_bitrate=target.bitrate,
             expected_loss=target.expected_loss,
             fec=target.fec,
@@ -279,6 +280,7 @@ class Peer:
 
     def _adapt(self, report: Report) -> None:
         self._sender.set_target(self._rate.report(report, self._loop.time()))
+        self._session.repeat = self._sender.target.repeat
 
     async def _resolve(self, candidate: RTCIceCandidate) -> None:
         try:

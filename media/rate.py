@@ -1,7 +1,8 @@
 """How much to send, and how well protected, by what the other end reports (RFC 3550 §6.4). Pure.
 
 Loss alone is answered with FEC, not with fewer bits: what a radio link loses does not come back for being
-sent less, and FEC needs the bits. Only loss beyond that, or a path that fills up, cuts the bitrate.
+sent less, and FEC needs the bits. A path that does not fill up carries each packet twice, 20 ms apart: then
+bursts of two are made good. Only loss beyond that, or a path that fills up, cuts the bitrate.
 """
 
 from math import ceil
@@ -13,6 +14,9 @@ MAX_BITRATE = 64_000
 
 _LEAST_EXPECTED, _MOST_EXPECTED = 10, 20  # percent; libopus leaves FEC out at low bitrates if it expects less
 _RELEASE_SECONDS = 10.0  # without loss, until FEC goes
+_REPEATED_RELEASE_SECONDS = 30.0  # most loss is made good then, and not reported
+_MOST_REPEATED = 0.1  # of loss in spite of the repetition, from which on it is no help
+_MOST_JITTER = 0.010  # seconds, with which a repetition is as likely to be late as in time
 _LOSS_SECONDS = 3.0  # over which loss is averaged: one report covers too few packets
 _TOO_LOSSY = 0.2  # of a path that loses 12 % by chance, 3 s show less, all but once in a thousand
 _BROKEN = 0.5  # in one report
@@ -34,11 +38,12 @@ class Report(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """How to encode: bit/s, percent, and whether to send FEC."""
+    """How to encode: bit/s, percent, and whether to send FEC, and each packet twice."""
 
     bitrate: int = MAX_BITRATE
     expected_loss: int = 0
     fec: bool = False
+    repeat: bool = False
 
 
 class Rate:
@@ -66,9 +71,12 @@ class Rate:
             self._lost_at = now
         queued = self._queued(report.round_trip_time, elapsed)
         self._adapt(report.fraction_lost, queued, elapsed, now)
-        fec = self._lost_at is not None and now - self._lost_at < _RELEASE_SECONDS
+        release = _REPEATED_RELEASE_SECONDS if self.target.repeat else _RELEASE_SECONDS
+        fec = self._lost_at is not None and now - self._lost_at < release
+        steady = self._bitrate == MAX_BITRATE and report.jitter <= _MOST_JITTER
+        repeat = fec and steady and self._loss <= _MOST_REPEATED
         expected = min(_MOST_EXPECTED, max(_LEAST_EXPECTED, ceil(100 * self._protected))) if fec else 0
-        self.target = Target(round(self._bitrate), expected, fec)
+        self.target = Target(round(self._bitrate), expected, fec, repeat)
         return self.target
 
     def _adapt(self, lost: float, queued: float, elapsed: float, now: float) -> None:

@@ -8,6 +8,7 @@ from aiortc import RTCRtpTransceiver
 from aiortc.rtcrtpparameters import RTCRtpParameters
 
 from media.adapter import Formats, RtpTransport, extension_ids
+from media.audio import FRAME_SAMPLES
 from media.rate import Report
 from media.rtcp import Reports
 from media.rtp import Packer, RtpPacket, parse
@@ -32,6 +33,9 @@ class RtpSession:
         self.formats = Formats(0, {})
         self.last_packet: float | None = None  # loop time
         self.unknown_packets = 0  # of payload types that were not negotiated, and malformed ones
+        self.repeat = False  # send each packet of sound again, after the next
+        self.packets_repeated = 0
+        self._before: tuple[int, bytes] | None = None  # the last one sent, and its timestamp
         self._sending, self._sound, self._event = sending, sound, event
         self._loop = asyncio.get_running_loop()
         self._packer: Packer | None = None
@@ -50,9 +54,17 @@ class RtpSession:
         packer = self._packer
         if packer is not None:
             kind = self.formats.opus if payload_type is None else payload_type
-            if self._transport.send(packer.pack(kind, timestamp, payload, marker=marker, level=level)):
+            data = self._transport.protect(packer.pack(kind, timestamp, payload, marker=marker, level=level))
+            if data is not None and self._transport.send(data):
                 # The clock of a keypad digit is another, and stands still meanwhile.
                 self.reports.sent(timestamp if payload_type is None else None, len(payload))
+                self._send_again(timestamp)
+                self._before = timestamp, data
+
+    def _send_again(self, timestamp: int) -> None:
+        """Send the packet before again; where it has come already, SRTP drops it (RFC 3711 §3.3.2)."""
+        if self.repeat and self._before is not None and self._before[0] + FRAME_SAMPLES == timestamp:
+            self.packets_repeated += self._transport.send(self._before[1])
 
     def _start(self, parameters: RTCRtpParameters, sends: bool) -> None:
         if self._packer is None:

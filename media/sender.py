@@ -45,6 +45,7 @@ class Sender:
         self._busy = False
         self._timestamp = random.getrandbits(32)
         self._dtx = False
+        self._silent = False  # the last frame that was encoded
         self._pausing = False
         self._unsaid = 0  # frames of the pause since it was said
         self._marker = True  # the next packet is the first of a talk spurt, RFC 3551 §4.1
@@ -67,7 +68,9 @@ class Sender:
         """Send so much, so protected, as far as the other end wants it."""
         self._wanted = target
         bitrate = min(target.bitrate, self._wishes.max_bitrate)
-        self.target = Target(bitrate, target.expected_loss, target.fec and self._wishes.fec)
+        fec = target.fec and self._wishes.fec
+        repeat = target.repeat and 2 * bitrate <= self._wishes.max_bitrate
+        self.target = Target(bitrate, target.expected_loss, fec, repeat)
         self._encoder.set_rate(self.target)
 
     def press(self, digits: str) -> None:
@@ -144,7 +147,8 @@ class Sender:
         level = audio_level(frame)
         self._allow_dtx(self._wishes.dtx and level & SILENT >= QUIET)
         payload = self._encoder.encode(frame)
-        # As in libwebrtc: the packet that begins a pause is sent, those that repeat it are not.
+        # As in libwebrtc: the packet that begins a pause is sent, twice where packets are lost, for none
+        # that follows soon makes it good; those that repeat it are not.
         silent = len(payload) <= _SILENT_BYTES
         if silent and self._pausing and self._unsaid < _REPEAT_FRAMES:
             self._marker = True
@@ -153,7 +157,8 @@ class Sender:
             self._send(None, self._timestamp, payload, self._marker, level)
             self._marker = False
             self._unsaid = 0
-        self._pausing = silent
+        self._pausing = silent and (self._silent or not self.target.fec)
+        self._silent = silent
         self._timestamp += FRAME_SAMPLES
 
     def _allow_dtx(self, allowed: bool) -> None:

@@ -30,6 +30,7 @@ class Stats(Struct, frozen=True):
     # outbound-rtp
     packets_sent: int = 0
     bytes_sent: int = 0
+    retransmitted_packets_sent: int = 0  # sent again unasked, in no other count
     target_bitrate: int = 0  # bit/s
     expected_loss: int = 0  # percent that the encoder is set for
     fec: bool = False  # whether it sends FEC

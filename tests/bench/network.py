@@ -84,14 +84,17 @@ class Fates:
         self.met = self.lost = 0
 
     def of(self, timestamp: int) -> float:
-        """Return the delay in ms of a packet, or LOST."""
+        """Return the delay in ms of a packet, or LOST; one sent again shares the fate of that before it."""
+        again = (self._last - timestamp) & 0xFFFFFFFF == FRAME_SAMPLES
+        if again:
+            timestamp = self._last
         self._last = timestamp
         if self._origin is None:
             return 0.0
         index = ((timestamp - self._origin) & 0xFFFFFFFF) // FRAME_SAMPLES
         if index >= len(self._fates):
             return 0.0
-        self.met += 1
         fate = self._fates[index]
-        self.lost += fate == LOST
+        self.met += not again
+        self.lost += fate == LOST and not again
         return fate

@@ -338,14 +338,22 @@ async def test_loss_switches_fec_on_and_the_other_end_recovers(
     before = b.engine.stats("ab")
     assert before is not None
     assert (before.fec, before.expected_loss, before.target_bitrate) == (False, 0, 64_000)
-    lossy(monkeypatch, lambda data: [] if chance.random() < 0.1 else [(0.0, data)])
+    lost: set[bytes] = set()
+
+    def tamper(data: bytes) -> list[tuple[float, bytes]]:
+        if data in lost or chance.random() < 0.1:
+            lost.add(data)  # when it is sent again, too
+            return []
+        return [(0.0, data)]
+
+    lossy(monkeypatch, tamper)
     async with asyncio.timeout(20):
         while True:
             await at_a.more(0.2)
             there, here = b.engine.stats("ab"), a.engine.stats("ab")
             assert there is not None
             assert here is not None
-            if there.fec and here.fec_packets_received > 3:
+            if there.fec and there.retransmitted_packets_sent > 0 and here.fec_packets_received > 3:
                 break
     assert there.expected_loss >= 10
     assert there.target_bitrate >= 40_000

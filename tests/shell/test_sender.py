@@ -85,6 +85,20 @@ async def test_the_first_frame_goes_at_once_and_the_others_in_time(wire: Wire) -
     assert all(packet.level == 15 | VOICE for packet in packets)
 
 
+async def test_where_packets_are_lost_a_pause_is_said_twice(wire: Wire) -> None:
+    sender = wire.sender(lambda: SILENCE)
+    sender.set_target(Target(fec=True))
+    sender.start()
+
+    def said() -> list[int]:
+        return [packet.timestamp for packet in wire.packets[0] if len(packet.payload) <= 2]
+
+    await wire.until(lambda: len(said()) == 3)
+    first, second, third = said()
+    assert second - first <= (1 + sender.frames_late) * FRAME_SAMPLES
+    assert third - second > 10 * FRAME_SAMPLES
+
+
 async def test_all_senders_of_a_process_come_to_send_at_the_same_moments(wire: Wire) -> None:
     loop = asyncio.get_running_loop()
     for _ in range(5):

@@ -132,6 +132,24 @@ def test_frequent_losses_are_worth_a_packet_of_delay() -> None:
     assert line.buffer.target_delay == before
 
 
+@pytest.mark.parametrize("missing", [1, 2])
+def test_packets_sent_again_with_the_next_make_good_what_is_lost(missing: int) -> None:
+    line = Line(fec=True)
+    line.run(200)
+    releases = []
+    for index in range(200, 1100):
+        if index % 20 >= missing:
+            line.put(index)
+        if index % 20 == missing:
+            line.put(index - 1, at=index * 20)
+        if index >= 200 + missing:
+            releases.append(line.take(index * 20 + 12))
+    wanted = missing * FRAME
+    assert wanted <= line.buffer.target_delay <= wanted + 5 * MILLISECOND
+    assert sum(isinstance(release, Recover) for release in releases) == 45 * (missing - 1)
+    assert len(payloads(releases)) == 900 - missing - 45 * (missing - 1)
+
+
 def test_without_its_sound_in_the_next_one_a_lost_packet_is_concealed() -> None:
     line = Line()
     line.run(50)
@@ -158,6 +176,28 @@ def test_time_filled_while_a_packet_is_late_is_not_filled_again() -> None:
     line.put(51, at=1040)  # 50 is lost, and its time is over
     assert payloads([line.take(1052)]) == [voice(51)]
     assert line.buffer.lost == 1
+
+
+def test_a_packet_whose_time_was_filled_is_left_out_if_the_next_one_is_in_time() -> None:
+    line = Line()
+    line.run(50)
+    assert line.take(1012) == Late()
+    line.buffer.filled(FRAME)
+    line.put(50, at=1020)
+    line.put(51)
+    assert payloads([line.take(1032)]) == [voice(51)]
+    assert (line.buffer.lost, line.buffer.discarded) == (0, 1)
+
+
+def test_a_stall_of_the_network_leaves_nothing_out() -> None:
+    line = Line()
+    line.run(50)
+    for at in (1012, 1032, 1052):
+        assert line.take(at) == Late()
+        line.buffer.filled(FRAME)
+    line.put(50, 51, 52, at=1060)
+    assert payloads([line.take(1072 + 20 * index) for index in range(3)]) == [voice(50), voice(51), voice(52)]
+    assert (line.buffer.lost, line.buffer.discarded) == (0, 0)
 
 
 def test_a_packet_that_is_early_for_the_delay_is_waited_for() -> None:
