@@ -138,12 +138,16 @@ class Groups:
                 self._close(group.id, NETWORK, now)
 
     def came(self, session: str, now: float) -> None:
-        """Let a mixer take the groups whose own one is lost."""
+        """Let a mixer take the groups whose own one is lost, and what of its own is elsewhere still."""
         if "mixer" not in self._presence.sessions[session].rights:
             return
-        for group in list(self.all.values()):
-            if group.mixer in self._presence.graces and not self.mixing.passages.of(group.id):
+        for group in [each for each in self.all.values() if not self.mixing.passages.of(each.id)]:
+            if group.mixer in self._presence.graces:
                 self._go_on(group, now)
+            elif group.mixer == session:
+                calls = {m: self._calls.all[m.call] for m in group.here if m.call != group.direct}
+                strays = [member for member, call in calls.items() if call.leg(session) is None]
+                self.mixing.rise(group, strays, now)
 
     def leaves(self, call: Call, session: str, now: float) -> bool:
         """Let a mixer go without those it mixed; tell whether it was one."""

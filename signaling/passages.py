@@ -45,7 +45,11 @@ class End(Struct, frozen=True):
 
 
 class Passage(Struct, frozen=True):
-    """Two ends that are to be one call; `before` is how many answers the answering end owes to old offers."""
+    """Two ends that are to be one call.
+
+    `before` is how many answers the answering end owes to offers of the call that it is in, `void` how many
+    to offers that another one has taken the place of.
+    """
 
     group: str
     offerer: End
@@ -54,6 +58,7 @@ class Passage(Struct, frozen=True):
     stage: Literal["asked", "offered", "answered"] = "asked"
     path: str = ""
     before: int = 0
+    void: int = 0
     up: frozenset[str] = frozenset()
     failed: bool = False
 
@@ -168,15 +173,19 @@ class Passages:
 
     def _offered(self, passage: Passage, sdp: str) -> Passage:
         one, two = passage.ends
+        again = passage.stage == "offered"
         owed = 0 if two.fresh else self._calls.all[two.call].owed
         if two.fresh and passage.stage == "asked":
             self._deliver(two.session, CallIncoming(two.call, one.party, sdp, group_id=passage.group))
         else:
             self._deliver(two.session, CallUpdate(two.call, "offer", sdp))
-        return replace(passage, stage="offered", path=ice_user(sdp), before=owed)
+        before, void = (passage.before, passage.void + 1) if again else (owed, 0)
+        return replace(passage, stage="offered", path=ice_user(sdp), before=before, void=void)
 
     def _answered(self, passage: Passage, sdp: str) -> Passage:
         one, two = passage.ends
+        if passage.void:
+            return replace(passage, void=passage.void - 1)
         if one.fresh:
             self._deliver(one.session, CallAnswered(one.call, sdp, Outcome("participant", two.party)))
         else:

@@ -283,6 +283,19 @@ def test_a_mixer_that_is_back_goes_on(board: GroupBoard) -> None:
     assert len(board.group.here) == 3
 
 
+def test_who_is_left_at_a_mixer_before_comes_when_the_next_one_is_back(board: GroupBoard) -> None:
+    cat = board.three()
+    board.mixer("my")
+    board.still.add("cat")
+    board.act(board.lose("mx"))
+    board.lose("my")
+    assert board.sessions_in(cat) == {"mx", "cat"}
+    board.still.clear()
+    board.act(board.feed(Back("my")))
+    assert all("my" in board.sessions_in(member.call) for member in board.group.here)
+    assert len(board.group.here) == 3
+
+
 def test_two_without_a_mixer_talk_directly(board: GroupBoard) -> None:
     for name in ("ann", "bob"):
         board.act(board.say(name, CallJoin(f"{name}1", "g", "offer")))

@@ -1,6 +1,7 @@
 """Ends on their way to another path: who was asked, who has offered, and whose message is for whom."""
 
 import pytest
+from msgspec.structs import replace
 
 from signaling.call import Leg
 from signaling.messages import (
@@ -145,3 +146,22 @@ def test_whose_ends_are_on_their_way(way: Way) -> None:
     assert not way.passages.concern("c1")
     way.begin(way.ann, way.mixer)
     assert way.passages.concern("c1") and way.passages.concern("m1") and not way.passages.concern("c2")
+
+
+def test_the_answer_to_an_offer_that_another_one_took_the_place_of_is_none(way: Way) -> None:
+    way.begin(way.ann, replace(way.bob, call="c2"))
+    way.board.calls.keep(replace(way.board.now(), id="c2"))
+    for sdp in (NEW, "a=ice-ufrag:newer"):
+        assert way.say("a", CallUpdate("c1", "offer", sdp)) == [("b", CallUpdate("c2", "offer", sdp))]
+    assert way.say("b", CallUpdate("c2", "answer", "to the first")) == []
+    second = CallUpdate("c2", "answer", "to the second")
+    assert way.say("b", second) == [("a", CallUpdate("c1", "answer", "to the second"))]
+
+
+def test_a_mixer_answers_the_last_of_two_offers(way: Way) -> None:
+    way.begin(way.ann, way.mixer)
+    for sdp in (NEW, "a=ice-ufrag:newer"):
+        way.say("a", CallUpdate("c1", "offer", sdp))
+    assert way.say("m", CallAnswer("m1", "to the first")) == []
+    second = CallUpdate("m1", "answer", "to the second")
+    assert way.say("m", second) == [("a", CallUpdate("c1", "answer", "to the second"))]
