@@ -9,12 +9,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
-# Also the order in which they run; where workers share them it is the other way round: what waits first.
-CATEGORIES = ("unit", "world", "shell", "e2e", "devices", "browser")
+CATEGORIES = ("unit", "world", "shell", "e2e", "devices", "browser")  # also the order in which they run
+WAITING = ("e2e", "devices", "browser")
 GRACE = 2.0  # seconds in which what was told to stop may end; spent only by a test that leaves something
 SECRET = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.|\bv=0\r?\n|a=ice-pwd:|accesskey=")
 FIXED_SEED = 20260101  # so that a run fails by what has changed, and not by chance
@@ -59,8 +60,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(
             f"a test module has exactly one category, `pytestmark = pytest.mark.X`, X of {names}:{lines}"
         )
-    shared = "PYTEST_XDIST_WORKER" in os.environ
-    items.sort(key=lambda item: CATEGORIES.index(categories(item)[0]), reverse=shared)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = places(items)
+        items.sort(key=lambda item: place[item.path])
+    else:
+        items.sort(key=lambda item: CATEGORIES.index(categories(item)[0]))
+
+
+def places(items: list[pytest.Item]) -> dict[Path, float]:
+    """Return where in the row each file stands if workers share them.
+
+    The files of each category are spread, so that while some wait for sound others have the processors; last
+    come those that wait for nothing.
+    """
+    files: dict[str, list[Path]] = {}
+    for item in items:
+        of = files.setdefault(categories(item)[0], [])
+        if item.path not in of:
+            of.append(item.path)
+    return {
+        path: (index + 0.5) / len(of) * (0.8 if category in WAITING else 1.0)
+        for category, of in files.items()
+        for index, path in enumerate(of)
+    }
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -1,7 +1,6 @@
 """A real hub, people with Python nodes, and people at real browsers."""
 
 import shutil
-import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,6 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from media.audio import SAMPLE_RATE
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.browser import firefox
@@ -19,6 +17,7 @@ from tests.browser.person import HERE, BrowserPerson
 from tests.browser.softphone import Softphone
 from tests.e2e import people as e2e
 from tests.e2e.people import SENTENCES, People
+from tests.files import written
 
 Join = Callable[..., Awaitable[BrowserPerson]]
 Open = Callable[[str], Awaitable[Softphone]]
@@ -69,12 +68,7 @@ async def mixer(people: People) -> AsyncIterator[None]:
 @asynccontextmanager
 async def launch(folder: Path) -> AsyncIterator[Browser]:
     """Run the system's Chromium, whose microphone says Alice's sentence over and over."""
-    voice = folder / "alice.wav"
-    with wave.open(str(voice), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(SENTENCES["alice"].tobytes())
+    voice = written(folder / "alice.wav", SENTENCES["alice"])
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={voice}"]
     assert CHROMIUM is not None, "install Chromium (Debian: apt install chromium)"
     async with async_playwright() as playwright:

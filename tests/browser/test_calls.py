@@ -155,7 +155,7 @@ async def test_another_path_takes_the_place_of_one_that_works(
 async def test_declined_cancelled_unknown(join: Join, people: People) -> None:
     alice, bob = await join("alice"), await people.join("bob")
     await alice.dial("bob")
-    await (await asyncio.wait_for(bob.rings.get(), 20)).reject()
+    await (await bob.ring()).reject()
     await alice.state("Disconnected")
     assert await alice.do("[call.callEndReason.code, call.callEndReason.subCode]") == [603, 0]
     await alice.dial("nobody")

@@ -3,14 +3,11 @@
 import asyncio
 import json
 import re
-import wave
 from io import BytesIO
 from pathlib import Path
 from re import Pattern
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from playwright.async_api import Locator, Route, expect
 
 from media.audio import SAMPLE_RATE
@@ -24,6 +21,7 @@ from tests.browser.softphone import Softphone
 from tests.e2e.messages import left
 from tests.e2e.people import HEARING_SECONDS, SENTENCES, People, eventually, until
 from tests.e2e.test_voicemail import box_of, voicemail
+from tests.files import written
 
 pytestmark = pytest.mark.browser
 
@@ -286,16 +284,6 @@ async def test_microphone_speaker_and_bell(softphone: Open, people: People) -> N
     )
 
 
-def spoken(folder: Path, samples: NDArray[np.int16]) -> Path:
-    path = folder / "spoken.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(samples.tobytes())
-    return path
-
-
 async def test_greetings(softphone: Open, people: People, tmp_path: Path) -> None:
     async with voicemail(people, tmp_path, Limits()):
         carol, box = await people.join("carol"), await box_of(people, "alice")
@@ -303,7 +291,9 @@ async def test_greetings(softphone: Open, people: People, tmp_path: Path) -> Non
         await alice.press("Settings")
         await alice.press("Mailbox")
         part = alice.page.get_by_role("region", name="When you do not answer")
-        await part.locator("input[type=file]").set_input_files(spoken(tmp_path, SENTENCES["bob"]))
+        await part.locator("input[type=file]").set_input_files(
+            written(tmp_path / "spoken.wav", SENTENCES["bob"])
+        )
         await alice.press("Use it", part)
         await alice.told("Callers hear this greeting")
         ringing = carol.dial("alice")

@@ -78,7 +78,7 @@ async def test_why_somebody_does_not_come(softphone: Open, people: People, mixer
     card = alice.call("Bob")
     await alice.press("Add", card)
     await alice.press("Add Carol", alice.page.get_by_role("dialog"))
-    await (await carol.rings.get()).reject()
+    await (await carol.ring()).reject()
     await alice.told("Carol did not come. The call was declined.")
     await expect(row(card, "Carol")).to_contain_text("Did not come: The call was declined.")
     await alice.press("Add", card)

@@ -1,7 +1,5 @@
 """The softphone page: everything a person does with it, seen on the page and heard at the far end."""
 
-import asyncio
-
 import pytest
 from playwright.async_api import expect
 
@@ -9,7 +7,7 @@ from node import CallState
 from tests.browser.conftest import Open
 from tests.browser.person import both, hears, silence
 from tests.browser.softphone import Softphone
-from tests.e2e.people import PATIENCE, People, Person, eventually, until
+from tests.e2e.people import People, Person, eventually, until
 
 pytestmark = pytest.mark.browser
 
@@ -105,7 +103,7 @@ async def test_transfer_to_a_person_is_cancelled(softphone: Open, people: People
     alice, bob = await talking(softphone, people)
     await alice.press("Transfer", alice.call("Bob"))
     await alice.press("Transfer to Carol", alice.page.get_by_role("dialog"))
-    incoming = await asyncio.wait_for(carol.rings.get(), PATIENCE)
+    incoming = await carol.ring()
     await alice.press("Cancel transfer")
     await alice.told("Bob could not be transferred to Carol.")
     await eventually(lambda: incoming.call_end_reason is not None)

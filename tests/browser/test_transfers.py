@@ -1,13 +1,11 @@
 """Transfers of all kinds with the browser in each role, asserted at the ear."""
 
-import asyncio
-
 import pytest
 
 from node import Call, CallState, Features, TransferState
 from tests.browser.conftest import Join
 from tests.browser.person import BrowserPerson, both, hears
-from tests.e2e.people import PATIENCE, People, Person, connect, eventually, until
+from tests.e2e.people import People, Person, connect, eventually, until
 from tests.e2e.test_transfers import final
 
 pytestmark = pytest.mark.browser
@@ -33,7 +31,7 @@ async def test_a_browser_transfers_to_a_person(join: Join, people: People) -> No
     alice, bob, carol = await join("alice"), await people.join("bob"), await people.join("carol")
     await meet(alice, bob)
     await alice.do("void (window.moved = transfer.transfer({ targetParticipant: { id: 'carol' } }))")
-    incoming = await asyncio.wait_for(carol.rings.get(), PATIENCE)
+    incoming = await carol.ring()
     assert incoming.caller_info.display_name == "Bob"
     assert incoming.transferor_info is not None and incoming.transferor_info.display_name == "Alice"
     carol.rings.put_nowait(incoming)
@@ -70,7 +68,7 @@ async def test_a_browser_transfers_in_vain(join: Join, people: People) -> None:
     await alice.do("void call.hold()")
     await alice.state("LocalHold")
     await alice.do("void (window.moved = transfer.transfer({ targetParticipant: { id: 'carol' } }))")
-    await (await asyncio.wait_for(carol.rings.get(), PATIENCE)).reject()
+    await (await carol.ring()).reject()
     await alice.until("moved.state === 'Failed'")
     assert await alice.do("[moved.error.code, moved.error.subCode]") == [603, 0]
     await alice.state("Connected")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from media import measure
 from media.audio import SAMPLE_RATE
 from media.processing import AudioProcessing
-from media.sink import AudioWriter, NumpySink
+from media.sink import NumpySink
 from media.source import NumpySource
 from media.speech import speech
 from node.call import AudioOptions, Call, IncomingCall, StartCallOptions
@@ -26,6 +26,7 @@ from signaling.config import load_config
 from signaling.server import HubServer
 from tests.devices.servers import PATIENCE
 from tests.e2e.media_pair import open_stations, talk
+from tests.files import written
 from tests.shell.hub_client import Client
 
 # Devices alone: where both talk at once and there is no echo, a canceller only does harm.
@@ -117,9 +118,7 @@ async def said(folder: Path, name: str, feed: str = "micfeed") -> AsyncIterator[
     """Let somebody say a sentence over and over in front of a microphone."""
     path = folder / f"{name}.wav"
     if not path.exists():
-        writer = AudioWriter(path)
-        writer.write(np.resize(SENTENCES[name], 120 * SAMPLE_RATE))
-        writer.close()
+        written(path, np.resize(SENTENCES[name], 120 * SAMPLE_RATE))
     async with program("paplay", "-d", feed, path):
         yield
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from media.audio import SAMPLE_RATE
-from media.sink import AudioWriter
 from media.source import ToneSource, load
 from media.speech import speech
 from signaling.config import load_config
 from signaling.server import HubServer
 from tests.devices.servers import SoundServer
-from tests.devices.talk import WINDOW, plays, program, who
+from tests.devices.talk import WINDOW, plays, program, said, who
+from tests.files import written
 from tests.program import callnode, result
 from tests.shell.hub_client import Client
 from tests.shell.test_mailbox import put
@@ -47,11 +47,8 @@ async def test_devices_are_listed_with_their_default() -> None:
 
 
 async def test_a_laptop_speaks_by_its_microphone_and_is_heard_on_its_speaker(tmp_path: Path) -> None:
-    fed, played, heard = tmp_path / "bob.wav", tmp_path / "played.wav", tmp_path / "heard.wav"
-    writer = AudioWriter(fed)
-    writer.write(np.resize(speech("bob"), 60 * SAMPLE_RATE))
-    writer.close()
-    async with hub_client(tmp_path) as client, program("paplay", "-d", "micfeed", fed):
+    played, heard = tmp_path / "played.wav", tmp_path / "heard.wav"
+    async with hub_client(tmp_path) as client, said(tmp_path, "bob"):
         _, alice = await client.token("alice")
         _, bob = await client.token("bob")
         # Both talk at once and there is no echo: a canceller would only do harm.
@@ -99,9 +96,7 @@ async def test_a_speaker_is_changed_and_unplugged_in_a_call(pulseaudio: SoundSer
 
 async def test_a_message_is_played_on_the_speaker(tmp_path: Path) -> None:
     message, played = tmp_path / "m.ogg", tmp_path / "played.wav"
-    writer = AudioWriter(message)
-    writer.write(speech("carol"))
-    writer.close()
+    written(message, speech("carol"))
     async with hub_client(tmp_path) as client:
         owner, token = await client.token("alice")
         _, service = await client.token("voicemail", voicemail=True)
@@ -119,9 +114,7 @@ async def test_a_message_is_played_on_the_speaker(tmp_path: Path) -> None:
 async def test_a_message_is_played_at_twice_the_speed(tmp_path: Path) -> None:
     message, played = tmp_path / "m.ogg", tmp_path / "played.wav"
     tone = ToneSource(400.0)
-    writer = AudioWriter(message)
-    writer.write(np.concatenate([tone.read() for _ in range(200)]))
-    writer.close()
+    written(message, np.concatenate([tone.read() for _ in range(200)]))
     async with hub_client(tmp_path) as client:
         owner, token = await client.token("alice")
         _, service = await client.token("voicemail", voicemail=True)
@@ -138,11 +131,7 @@ async def test_a_message_is_played_at_twice_the_speed(tmp_path: Path) -> None:
 
 
 async def test_a_greeting_is_recorded_from_the_microphone(tmp_path: Path) -> None:
-    fed = tmp_path / "bob.wav"
-    writer = AudioWriter(fed)
-    writer.write(np.resize(speech("bob"), 60 * SAMPLE_RATE))
-    writer.close()
-    async with hub_client(tmp_path) as client, program("paplay", "-d", "micfeed", fed):
+    async with hub_client(tmp_path) as client, said(tmp_path, "bob"):
         _, token = await client.token("alice")
         async with callnode("voicemail", "greeting", "record", "busy", token=token) as recording:
             await recording.line("recording")
@@ -156,11 +145,7 @@ async def test_a_greeting_is_recorded_from_the_microphone(tmp_path: Path) -> Non
 
 
 async def test_microphone_and_speaker_are_tested_from_the_command_line(tmp_path: Path) -> None:
-    fed = tmp_path / "bob.wav"
-    writer = AudioWriter(fed)
-    writer.write(np.resize(speech("bob"), 60 * SAMPLE_RATE))
-    writer.close()
-    async with program("paplay", "-d", "micfeed", fed):
+    async with said(tmp_path, "bob"):
         tested = await result("devices", "--test", "--speaker", "virtual", "--seconds", "3")
     lines = tested.out.splitlines()
     assert (tested.code, tested.err) == (0, "")

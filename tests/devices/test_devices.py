@@ -14,10 +14,11 @@ import pytest
 from media import measure
 from media.audio import FRAME_SECONDS, SAMPLE_RATE, Sink, Source
 from media.devices import AudioDevice, Devices
-from media.sink import AudioWriter, NumpySink, TeeSink
+from media.sink import NumpySink, TeeSink
 from media.source import NumpySource
 from media.speech import speech
 from tests.devices.talk import who
+from tests.files import written
 
 pytestmark = [pytest.mark.devices, pytest.mark.usefixtures("sound_server")]
 
@@ -58,9 +59,7 @@ def test_devices_are_found_with_their_default() -> None:
 
 def test_a_microphone_is_heard_by_all_its_calls(tmp_path: Path) -> None:
     wav = tmp_path / "bob.wav"
-    writer = AudioWriter(wav)
-    writer.write(np.resize(speech("bob"), 30 * SAMPLE_RATE))
-    writer.close()
+    written(wav, np.resize(speech("bob"), 30 * SAMPLE_RATE))
     devices = Devices()
     first, second = devices.microphone(), devices.microphone("virtual_mic")
     one, two = NumpySink(), NumpySink()

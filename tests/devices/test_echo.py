@@ -17,13 +17,13 @@ from media import measure
 from media.audio import FRAME_SECONDS, SAMPLE_RATE, SILENCE, Frame
 from media.devices import Devices
 from media.processing import AudioProcessing
-from media.sink import AudioWriter
 from media.source import NumpySource
 from media.speech import speech
 from node.call import AudioOptions
 from tests.devices.servers import SoundServer
 from tests.devices.talk import PLAIN, laptop_call, who
 from tests.e2e.media_pair import Memory
+from tests.files import written
 from tests.room import loud, noise, paused, pcm
 
 pytestmark = pytest.mark.devices
@@ -61,9 +61,7 @@ class Mouth:
 @asynccontextmanager
 async def played(sound: Frame, path: Path) -> AsyncIterator[None]:
     """Let the microphone hear a sound while entered."""
-    writer = AudioWriter(path)
-    writer.write(sound)
-    writer.close()
+    written(path, sound)
     player = await asyncio.create_subprocess_exec("paplay", "-d", "micfeed", str(path))
     try:
         yield

@@ -54,10 +54,13 @@ class Person:
     def dial(self, whom: str) -> Call:
         return self.agent.start_call([whom], StartCallOptions(self.audio()))
 
-    async def pick_up(self) -> Call:
+    async def ring(self) -> IncomingCall:
+        """Wait for the next call that rings."""
         async with asyncio.timeout(PATIENCE):
-            incoming = await self.rings.get()
-        return await incoming.accept(AcceptCallOptions(self.audio()))
+            return await self.rings.get()
+
+    async def pick_up(self) -> Call:
+        return await (await self.ring()).accept(AcceptCallOptions(self.audio()))
 
     async def hears(self, whom: str, seconds: float = 1.5) -> None:
         """Wait until this person hears another at full level, and assert that meanwhile it is nobody else."""

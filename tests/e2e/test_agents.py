@@ -17,7 +17,7 @@ from node import (
 )
 from node.devices import DeviceManager
 from signaling.server import HubServer
-from tests.e2e.people import PATIENCE, People, connect, eventually, until
+from tests.e2e.people import People, connect, eventually, until
 from tests.shell.test_credential import ending
 
 pytestmark = pytest.mark.e2e
@@ -82,8 +82,7 @@ async def test_dispose_hangs_up_whatever_state_a_call_is_in(
 async def test_dispose_leaves_what_rings_to_the_other_devices(people: People) -> None:
     alice, here, there = [await people.join(name) for name in ("alice", "bob", "bob")]
     call = alice.dial("bob")
-    async with asyncio.timeout(PATIENCE):
-        ringing = await here.rings.get()
+    ringing = await here.ring()
     await here.agent.dispose()
     assert ringing.call_end_reason is not None
     with pytest.raises(CallingError, match="no longer rings") as refused:
@@ -121,8 +120,7 @@ async def test_a_token_is_renewed_in_a_call_once_for_all_who_ask(people: People,
 async def test_a_call_rings_on_when_the_devices_fail(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     alice, bob = await people.join("alice"), await people.join("bob")
     call = alice.dial("bob")
-    async with asyncio.timeout(PATIENCE):
-        incoming = await bob.rings.get()
+    incoming = await bob.ring()
 
     def broken(self: DeviceManager) -> None:
         raise ValueError("no such speaker")

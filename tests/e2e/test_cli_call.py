@@ -18,9 +18,9 @@ from azure.communication.identity import CommunicationIdentityClient, Communicat
 from azure.core.credentials import AzureKeyCredential
 
 from media.measure import correlation, first_sound
-from media.sink import AudioWriter
 from media.source import load
 from media.speech import speech
+from tests.files import written
 from tests.program import PATIENCE, ROOT, Program, Result, callnode, one_line, result
 
 pytestmark = pytest.mark.e2e
@@ -106,9 +106,7 @@ async def test_a_file_is_said_to_its_end(town: Town) -> None:
     bob = await town.listen("bob", "--auto-answer", "--once")
     sentence = speech("alice")[: 3 * 48_000]
     short = town.folder / "short.flac"
-    writer = AudioWriter(short)
-    writer.write(sentence)
-    writer.close()
+    written(short, sentence)
     options: list[str | Path] = [
         "--play",
         short,

@@ -84,8 +84,7 @@ async def test_the_transferor_is_killed_and_the_transfer_goes_on(people: People,
         await bob.pick_up()
         up = await alice.when("state", state="Connected")
         alice.do("transfer", call=up["call"], target_participant="carol")
-        async with asyncio.timeout(PATIENCE):
-            incoming = await carol.rings.get()
+        incoming = await carol.ring()
         alice.process.kill()
         carol.rings.put_nowait(incoming)
         call = await carol.pick_up()
@@ -103,8 +102,7 @@ async def test_the_transferee_is_killed(people: People, hub: HubServer) -> None:
         bob.do("accept", call=ring["call"])
         await until(call, CallState.CONNECTED)
         transfer = call.feature(Features.TRANSFER).transfer(target_participant="carol")
-        async with asyncio.timeout(PATIENCE):
-            incoming = await carol.rings.get()
+        incoming = await carol.ring()
         bob.process.kill()
         async with asyncio.timeout(PATIENCE):
             assert await transfer.wait() is TransferState.FAILED

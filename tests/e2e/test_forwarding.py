@@ -16,14 +16,9 @@ from node import (
     UserSettings,
 )
 from signaling.reasons import ANSWERED_ELSEWHERE, DECLINED_ELSEWHERE, Reason
-from tests.e2e.people import PATIENCE, People, Person, connect, eventually, until
+from tests.e2e.people import People, connect, eventually, until
 
 pytestmark = pytest.mark.e2e
-
-
-async def rings(person: Person) -> IncomingCall:
-    async with asyncio.timeout(PATIENCE):
-        return await person.rings.get()
 
 
 async def stops(incoming: IncomingCall, reason: Reason) -> None:
@@ -42,7 +37,7 @@ async def rules(people: People, name: str, **wanted: Any) -> None:
 async def test_every_device_rings_and_the_first_to_answer_is_heard(people: People) -> None:
     alice, bob, at_home = [await people.join(name) for name in ("alice", "bob", "bob")]
     call = alice.dial("bob")
-    ringing = await rings(at_home)
+    ringing = await at_home.ring()
     answered = await bob.pick_up()
     await stops(ringing, ANSWERED_ELSEWHERE)
     await until(call, CallState.CONNECTED)
@@ -64,8 +59,8 @@ async def test_who_answers_second_has_lost(people: People) -> None:
 async def test_declined_on_one_device_rings_on_none(people: People) -> None:
     alice, bob, at_home = [await people.join(name) for name in ("alice", "bob", "bob")]
     call = alice.dial("bob")
-    ringing = await rings(at_home)
-    await (await rings(bob)).reject()
+    ringing = await at_home.ring()
+    await (await bob.ring()).reject()
     await stops(ringing, DECLINED_ELSEWHERE)
     await until(call, CallState.DISCONNECTED)
     assert call.call_end_reason is not None and call.call_end_reason.code == 603
@@ -75,7 +70,7 @@ async def test_a_member_of_the_group_answers(people: People) -> None:
     alice, bob, carol = [await people.join(name) for name in ("alice", "bob", "carol")]
     await rules(people, "bob", simultaneous=ToGroup(), group=Group(("carol",)))
     call = alice.dial("bob")
-    ringing = await rings(bob)
+    ringing = await bob.ring()
     answered = await carol.pick_up()
     await stops(ringing, ANSWERED_ELSEWHERE)
     await until(call, CallState.CONNECTED)
@@ -89,7 +84,7 @@ async def test_what_is_forwarded_says_from_whom(people: People) -> None:
     alice, _, carol = [await people.join(name) for name in ("alice", "bob", "carol")]
     await rules(people, "bob", do_not_disturb=True, do_not_disturb_to=ToPerson("carol"))
     call = alice.dial("bob")
-    ringing = await rings(carol)
+    ringing = await carol.ring()
     assert ringing.forwarded_from is not None and ringing.forwarded_from.name == "bob"
     carol.rings.put_nowait(ringing)
     await carol.pick_up()

@@ -91,7 +91,7 @@ async def hand_over(trio: Trio, kind: str, ab: bool, ac: bool) -> None:
             new = await final(first, target_call_id=second.id)
         else:
             second = a.dial(c.name)
-            rung = await asyncio.wait_for(c.rings.get(), PATIENCE)
+            rung = await c.ring()
             answering = asyncio.create_task(c.pick_up())
             new = await final(first, target_call_id=second.id)
             await answering
@@ -143,7 +143,7 @@ async def held_by_b(trio: Trio, dave: Person) -> None:
     a, b, c = trio
     first, at_b = await connect(a, b)
     dave.dial(b.name)
-    incoming = await asyncio.wait_for(b.rings.get(), PATIENCE)
+    incoming = await b.ring()
     ear = NumpySink()
     audio = AudioOptions(source=NumpySource(b.voice, loop=True), sink=ear)
     talk = await incoming.accept(AcceptCallOptions(audio, hold_other_calls=True))
@@ -168,7 +168,7 @@ async def failed_while_held(trio: Trio) -> None:
     await first.hold()
     await until(at_b, CallState.REMOTE_HOLD)
     transfer = first.feature(Features.TRANSFER).transfer(target_participant=c.name)
-    await (await asyncio.wait_for(c.rings.get(), PATIENCE)).reject()
+    await (await c.ring()).reject()
     async with asyncio.timeout(PATIENCE):
         assert await transfer.wait() is TransferState.FAILED
     await until(at_b, CallState.CONNECTED)

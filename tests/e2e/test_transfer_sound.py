@@ -28,7 +28,7 @@ async def meet(alice: Person, bob: Person, voice: NumpySource | ToneSource) -> t
     """Let Alice call Bob and say something; return her call, and Bob's ear."""
     ear = NumpySink()
     out = alice.agent.start_call(["bob"], StartCallOptions(AudioOptions(voice, NumpySink())))
-    incoming = await asyncio.wait_for(bob.rings.get(), PATIENCE)
+    incoming = await bob.ring()
     inbound = await incoming.accept(AcceptCallOptions(AudioOptions(NumpySource(bob.voice, loop=True), ear)))
     await until(out, CallState.CONNECTED)
     await until(inbound, CallState.CONNECTED)
@@ -36,7 +36,7 @@ async def meet(alice: Person, bob: Person, voice: NumpySource | ToneSource) -> t
 
 
 async def answer(carol: Person) -> None:
-    incoming = await asyncio.wait_for(carol.rings.get(), PATIENCE)
+    incoming = await carol.ring()
     await incoming.accept(AcceptCallOptions(AudioOptions(ToneSource(C_TONE), NumpySink())))
 
 
@@ -94,7 +94,7 @@ async def test_who_leaves_with_the_last_word_is_heard_to_its_end(people: People)
     call, ear = await meet(alice, bob, ToneSource(A_TONE))
     await eventually(lambda: has(ear, A_TONE))
     transfer = call.feature(Features.TRANSFER).transfer(target_participant="carol")
-    incoming = await asyncio.wait_for(carol.rings.get(), PATIENCE)
+    incoming = await carol.ring()
     gone: list[asyncio.Task[None]] = []
     last = NumpySource(word())
     last.on_finished = lambda: gone.append(asyncio.create_task(call.hang_up()))  # C still rings

@@ -32,7 +32,7 @@ async def test_to_a_participant_without_a_hole(people: People, caller: str) -> N
     transfer.on("state_changed", lambda event: states.append(event.new_state))
     got = asyncio.get_running_loop().create_future()
     bob.agent.calls[0].feature(Features.TRANSFER).on("transfer_accepted", got.set_result)
-    incoming = await asyncio.wait_for(carol.rings.get(), PATIENCE)
+    incoming = await carol.ring()
     assert incoming.caller_info.display_name == "Bob"
     assert incoming.transferor_info is not None and incoming.transferor_info.display_name == "Alice"
     carol.rings.put_nowait(incoming)
@@ -68,7 +68,7 @@ async def test_declined_leaves_both_talking(people: People) -> None:
     alice, bob, carol = await three(people)
     call, _ = await connect(alice, bob)
     transfer = call.feature(Features.TRANSFER).transfer(target_participant="carol")
-    await (await asyncio.wait_for(carol.rings.get(), PATIENCE)).reject()
+    await (await carol.ring()).reject()
     assert await final(transfer) is TransferState.FAILED
     assert transfer.error is not None and (transfer.error.code, transfer.error.sub_code) == (603, 0)
     await asyncio.gather(alice.hears("bob"), bob.hears("alice"))
@@ -106,7 +106,7 @@ async def test_muted_while_the_target_rings(people: People) -> None:
     alice, bob, carol = await three(people)
     call, at_bob = await connect(alice, bob)
     transfer = call.feature(Features.TRANSFER).transfer(target_participant="carol")
-    carol.rings.put_nowait(await asyncio.wait_for(carol.rings.get(), PATIENCE))
+    carol.rings.put_nowait(await carol.ring())
     await at_bob.mute()
     await carol.pick_up()
     assert await final(transfer) is TransferState.TRANSFERRED
@@ -121,7 +121,7 @@ async def test_cancelled_while_it_rings(people: People) -> None:
     alice, bob, carol = await three(people)
     call, _ = await connect(alice, bob)
     transfer = call.feature(Features.TRANSFER).transfer({"target_participant": "carol"})
-    rings = await asyncio.wait_for(carol.rings.get(), PATIENCE)
+    rings = await carol.ring()
     over = asyncio.get_running_loop().create_future()
     rings.on("call_ended", lambda event: over.set_result(event.call_end_reason))
     transfer.cancel()

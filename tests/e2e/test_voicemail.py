@@ -48,7 +48,6 @@ SENTENCES = {name: np.concatenate((speech(name), PAUSE)) for name in ("alice", "
 SAID = {name: np.concatenate((said[: 4 * SAMPLE_RATE], PAUSE)) for name, said in SENTENCES.items()}
 HURRIED = Limits(greeting=1.0)
 BEEP_BIN = 1000 * FRAME_SAMPLES // SAMPLE_RATE
-ROOT = Path(__file__).parents[2]
 
 
 class Prompts:

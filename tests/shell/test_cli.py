@@ -15,12 +15,12 @@ from azure.communication.identity import CommunicationIdentityClient, Communicat
 from click.testing import CliRunner
 
 from media.measure import correlation
-from media.sink import AudioWriter
 from media.source import load
 from media.speech import speech
 from node.cli import main
 from node.commands.supervisor import Service, supervise
 from signaling.server import HubServer
+from tests.files import written
 from tests.program import PATIENCE, callnode, one_line, result
 from tests.shell.hub_client import Client
 from tests.shell.test_identity import PlainHttp
@@ -213,9 +213,7 @@ async def test_a_mailbox(client: Client, tmp_path: Path) -> None:
 
 
 def record(path: Path) -> None:
-    writer = AudioWriter(path)
-    writer.write(speech("carol"))
-    writer.close()
+    written(path, speech("carol"))
 
 
 async def test_devices() -> None:

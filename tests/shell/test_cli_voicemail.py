@@ -10,7 +10,6 @@ import pytest
 from media.measure import correlation
 from media.playback import Playback
 from media.recorder import profile
-from media.sink import AudioWriter
 from media.source import load
 from media.speaking import speak
 from media.speech import speech
@@ -19,6 +18,7 @@ from signaling.config import load_config
 from signaling.mails import SmtpServer
 from signaling.server import HubServer
 from signaling.telling_config import TellingConfig
+from tests.files import written
 from tests.program import Result, one_line, result
 from tests.shell.hub_client import Client
 from tests.shell.test_mailbox import ENVELOPE, put
@@ -27,10 +27,7 @@ pytestmark = pytest.mark.shell
 
 
 def spoken(path: Path, name: str = "carol", seconds: float = 3.0) -> Path:
-    writer = AudioWriter(path)
-    writer.write(speech(name)[: int(seconds * 48_000)])
-    writer.close()
-    return path
+    return written(path, speech(name)[: int(seconds * 48_000)])
 
 
 @pytest.fixture
@@ -143,9 +140,7 @@ async def test_greetings(token: str, tmp_path: Path) -> None:
     assert correlation(load(tmp_path / "back.wav"), load(file)) > 0.8
     await done(token, "greeting", "delete", "busy")
     assert "your" not in "".join((await done(token, "greeting", "list")).out.split("your own greetings"))
-    silence = AudioWriter(tmp_path / "s.wav")
-    silence.write(np.zeros(48_000, np.int16))
-    silence.close()
+    written(tmp_path / "s.wav", np.zeros(48_000, np.int16))
     refused = await result("voicemail", "greeting", "upload", tmp_path / "s.wav", token=token)
     assert "Nothing is heard" in one_line(refused, 1)
     (tmp_path / "t.wav").write_bytes(b"no sound")

@@ -5,9 +5,9 @@ import pytest
 
 from media import measure
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Source
-from media.sink import AudioWriter
 from media.source import FileSource, NumpySource, SilenceSource, ToneSource, load
 from media.speech import NAMES, beep, speech
+from tests.files import written
 
 pytestmark = pytest.mark.shell
 
@@ -89,9 +89,7 @@ def test_other_arrays_are_refused(samples: np.ndarray) -> None:
 
 def test_a_file_is_said_whole_and_resampled(tmp_path: Path) -> None:
     wav = tmp_path / "bob.wav"
-    writer = AudioWriter(wav)
-    writer.write(speech("bob"))
-    writer.close()
+    written(wav, speech("bob"))
     source = FileSource(wav)
     sound, ends = said(source)
     source.close()
@@ -103,9 +101,7 @@ def test_a_file_is_said_whole_and_resampled(tmp_path: Path) -> None:
 
 def test_a_file_can_be_looped(tmp_path: Path) -> None:
     wav = tmp_path / "short.wav"
-    writer = AudioWriter(wav)
-    writer.write(np.arange(1, 1001, dtype=np.int16))
-    writer.close()
+    written(wav, np.arange(1, 1001, dtype=np.int16))
     source = FileSource(wav, loop=True)
     assert np.array_equal(read(source, 10), np.resize(np.arange(1, 1001), 9600))
     assert not source.finished
@@ -116,9 +112,7 @@ def test_a_file_can_be_looped(tmp_path: Path) -> None:
 
 def test_a_file_that_breaks_off_is_said_as_far_as_it_goes(tmp_path: Path) -> None:
     ogg = tmp_path / "whole.ogg"
-    writer = AudioWriter(ogg)
-    writer.write(speech("alice"))
-    writer.close()
+    written(ogg, speech("alice"))
     cut = tmp_path / "cut.ogg"
     cut.write_bytes(ogg.read_bytes()[: ogg.stat().st_size // 2])
     sound, ends = said(FileSource(cut))

@@ -10,19 +10,12 @@ import pytest
 
 from media import transcription
 from media.measure import level_dbfs
-from media.sink import AudioWriter
 from media.speaking import speak
 from media.speech import Language, prompt, speech
 from media.transcription import EngineError, Samples, check, transcribe
+from tests.files import written
 
 pytestmark = pytest.mark.shell
-
-
-def written(path: Path, sound: Samples) -> bytes:
-    writer = AudioWriter(path)
-    writer.write(sound)
-    writer.close()
-    return path.read_bytes()
 
 
 class Words:
@@ -45,7 +38,9 @@ def crashing() -> Words:
 
 
 async def test_a_sentence_is_understood(tmp_path: Path) -> None:
-    recorded = written(tmp_path / "m.ogg", np.concatenate([speech("alice"), np.zeros(48_000, np.int16)]))
+    recorded = written(
+        tmp_path / "m.ogg", np.concatenate([speech("alice"), np.zeros(48_000, np.int16)])
+    ).read_bytes()
     said = await transcribe("pocketsphinx", recorded, "en")
     words = {"representatives", "household", "currently", "assisting", "telemarketers", "hold", "order"}
     assert said is not None and len(words & set(said.split())) >= 5, said
@@ -53,7 +48,7 @@ async def test_a_sentence_is_understood(tmp_path: Path) -> None:
 
 
 async def test_an_engine_of_ones_own(tmp_path: Path) -> None:
-    recorded = written(tmp_path / "m.wav", np.zeros(48_000, np.int16))
+    recorded = written(tmp_path / "m.wav", np.zeros(48_000, np.int16)).read_bytes()
     check(f"{__name__}:Words")
     assert await transcribe(f"{__name__}:Words", recorded, "de") == "16000 int16 in de"
 
@@ -62,7 +57,7 @@ async def test_an_engine_of_ones_own(tmp_path: Path) -> None:
 async def test_an_engine_that_fails_costs_its_text_alone(
     engine: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorded = written(tmp_path / "m.wav", np.zeros(48_000, np.int16))
+    recorded = written(tmp_path / "m.wav", np.zeros(48_000, np.int16)).read_bytes()
     assert await transcribe(f"{__name__}:{engine}", recorded, "en") is None
     assert "has not understood a message" in caplog.text
     assert await transcribe("pocketsphinx", b"no sound", "en") is None
@@ -72,7 +67,7 @@ async def test_an_engine_that_takes_too_long_is_ended(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transcription, "_SECONDS", 0.1)
-    recorded = written(tmp_path / "m.wav", np.zeros(48_000, np.int16))
+    recorded = written(tmp_path / "m.wav", np.zeros(48_000, np.int16)).read_bytes()
     begun = time.monotonic()
     assert await transcribe(f"{__name__}:time", recorded, "en") is None
     assert "takes too long over a message" in caplog.text and time.monotonic() - begun < 30.0
