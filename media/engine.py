@@ -303,7 +303,7 @@ class Engine:
         peer, before = leg.next, leg.peer
         if peer is None or before is None or not peer.connected:
             return False
-        lost = before.closed or before.silent or leg.ends.held
+        lost = before.closed or before.silent or leg.ends.held or not leg.audio_up
         if not lost and not leg.may_go_over:
             return False
         leg.peer, leg.next = peer, None
@@ -341,9 +341,9 @@ class Engine:
                 self._tell(ReofferReady(leg.call_id, reoffer))
 
     def _audio_up(self, leg: Leg, peer: Peer) -> None:
-        if peer is leg.next:
-            self._tell(PathReady(leg.call_id))
-        if leg.audio_up or peer is not leg.peer:
+        if peer is not leg.peer or leg.audio_up:
+            if peer in (leg.next, leg.peer):
+                self._tell(PathReady(leg.call_id))
             return
         leg.audio_up = True
         if leg.takes_over is not None:

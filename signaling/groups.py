@@ -138,16 +138,14 @@ class Groups:
                 self._close(group.id, NETWORK, now)
 
     def came(self, session: str, now: float) -> None:
-        """Let a mixer take the groups whose own one is lost, and what of its own is elsewhere still."""
+        """Let a mixer take the groups whose own one is lost, and those who did not get to it."""
         if "mixer" not in self._presence.sessions[session].rights:
             return
-        for group in [each for each in self.all.values() if not self.mixing.passages.of(each.id)]:
-            if group.mixer in self._presence.graces:
+        for group in list(self.all.values()):
+            if self.mixing.has_mixer(group):
+                self.settle(group.id, now)
+            else:
                 self._go_on(group, now)
-            elif group.mixer == session:
-                calls = {m: self._calls.all[m.call] for m in group.here if m.call != group.direct}
-                strays = [member for member, call in calls.items() if call.leg(session) is None]
-                self.mixing.rise(group, strays, now)
 
     def leaves(self, call: Call, session: str, now: float) -> bool:
         """Let a mixer go without those it mixed; tell whether it was one."""
@@ -228,6 +226,8 @@ class Groups:
             self._close(group_id, HUNG_UP, now)
         elif group.promoted and len(group.members) == len(here) == 2 and all(map(self._talks, here)):
             self.mixing.fall(group, now)
+        elif astray := self.mixing.astray(group):
+            self.mixing.rise(group, astray, now)
 
     # --- inside
 

@@ -180,7 +180,9 @@ class Passages:
         else:
             self._deliver(two.session, CallUpdate(two.call, "offer", sdp))
         before, void = (passage.before, passage.void + 1) if again else (owed, 0)
-        return replace(passage, stage="offered", path=ice_user(sdp), before=before, void=void)
+        path = ice_user(sdp)
+        up: frozenset[str] = passage.up if path == passage.path else frozenset()
+        return replace(passage, stage="offered", path=path, before=before, void=void, up=up)
 
     def _answered(self, passage: Passage, sdp: str) -> Passage:
         one, two = passage.ends

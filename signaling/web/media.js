@@ -217,8 +217,10 @@ export class Media {
 
   /** @param {Leg} leg @param {Peer} peer */
   #audioUp(leg, peer) {
-    if (peer === leg.next) return this.#tell({ has: "pathReady", callId: leg.callId });
-    if (leg.audioUp || peer !== leg.peer) return;
+    if (peer !== leg.peer || leg.audioUp) {
+      if (peer === leg.next || peer === leg.peer) this.#tell({ has: "pathReady", callId: leg.callId });
+      return;
+    }
     leg.audioUp = true;
     if (leg.takesOver && !leg.tookOver) this.#takeOver(leg);
     this.#tell({ has: "audioUp", callId: leg.callId });
@@ -237,8 +239,8 @@ export class Media {
   #goOver(leg) {
     const { next, peer } = leg;
     if (!next?.connected || !peer) return false;
-    // One that is not up, such as a first one whose offer is void by now, has no place to keep.
-    const lost = !peer.connected || peer.closed || peer.silent || leg.localHold || leg.remoteHold;
+    // A first one that never was heard, such as one whose offer is void by now, has no place to keep.
+    const lost = peer.closed || peer.silent || leg.localHold || leg.remoteHold || !leg.audioUp;
     if (!lost && !leg.mayGoOver) return false;
     // The one before still says what this end says: the other one may not have gone over yet.
     leg.goOver(lost ? 0 : LINGER_MILLISECONDS);

@@ -267,6 +267,19 @@ def test_a_mixer_that_comes_takes_over(board: GroupBoard) -> None:
     assert set(gone_over(board.act(board.told[before:]))) == {"ann", "bob", "cat", "mx2"}
 
 
+def test_who_did_not_get_to_another_mixer_does_when_that_is_back(board: GroupBoard) -> None:
+    board.act(board.say("ann", CallJoin("a1", "g", "offer")))
+    board.act(board.say("ann", CallUp("a1")))
+    board.mixer("mx2")
+    board.still.add("ann")
+    board.lose("mx")
+    board.lose("mx2")
+    assert (board.group.mixer, board.sessions_in("a1")) == ("mx2", {"ann", "mx"})
+    board.still.clear()
+    board.act(board.feed(Back("mx2")))
+    assert board.sessions_in(board.group.here[0].call) == {"ann", "mx2"}
+
+
 def test_without_a_mixer_three_have_an_end(board: GroupBoard) -> None:
     board.three()
     board.lose("mx")

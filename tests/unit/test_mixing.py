@@ -146,6 +146,13 @@ def test_a_mixer_that_leaves_is_not_waited_for(board: GroupBoard) -> None:
     assert board.leave("dan")[0] == ("ann", CallEnded("c2", board.records[-1].reason))
 
 
+def test_nobody_goes_to_a_mixer_that_is_lost(board: GroupBoard) -> None:
+    board.act(board.say("ann", CallJoin("a1", "g", "offer")))
+    board.lose("mx")
+    board.hub.groups.mixing.rise(board.group, board.group.here, 0.0)
+    assert board.hub.groups.mixing.passages.all == []
+
+
 def test_the_mixer_with_the_least_to_do(board: GroupBoard) -> None:
     board.three()
     board.mixer("mx2")

@@ -102,6 +102,18 @@ def test_an_answer_that_is_still_owed_to_the_caller_comes_first(way: Way) -> Non
     assert told is not None and told[0][0] == "m"
 
 
+def test_an_answer_to_an_offer_that_was_made_again_is_dropped(way: Way) -> None:
+    way.begin(way.ann, way.mixer)
+    way.say("a", CallUpdate("c1", "offer", NEW))
+    way.say("m", CallUp("m1"))
+    newer = "a=ice-ufrag:newer"
+    assert way.say("a", CallUpdate("c1", "offer", newer)) == [("m", CallUpdate("m1", "offer", newer))]
+    assert not way.passages.all[0].arrived, "what was heard was of the path before"
+    assert way.say("m", CallAnswer("m1", "to the first")) == []
+    told = way.say("m", CallUpdate("m1", "answer", "to the second"))
+    assert told == [("a", CallUpdate("c1", "answer", "to the second"))]
+
+
 def test_two_go_to_each_other(way: Way) -> None:
     way.begin(way.ann, way.bob)
     assert way.say("a", CallUpdate("c1", "offer", NEW)) == [("b", CallUpdate("c1", "offer", NEW))]

@@ -38,6 +38,7 @@ class Ends:
     held: tuple[bool, bool] = (False, False)  # here, there
     muted: tuple[bool, bool] = (False, False)  # what is said, what is heard
     voice: bool = True  # the user is at this call
+    heard: bool = False
     takes_over: str | None = None
     took_over: str | None = None
 

@@ -215,4 +215,5 @@ def transferred_calls_are_named(world: World) -> None:
             ]
             for call in rung:
                 assert call.transferor is not None and call.transferor.name == agent.user, call
-                assert call.caller is not None and call.caller.name != agent.user, call
+                devices = "mx" in world.agents  # two devices of one user may meet in a group
+                assert call.caller is not None and (call.caller.name != agent.user or devices), call

@@ -191,17 +191,18 @@ class Sound:
             path.heard = True
             if (ends := self._ends(who, where)).takes_over is not None:
                 self._take_over(who, ends)
-            if who.peers.get(where) is path:
+            self._go_over(who, where)
+            if who.peers.get(where) is path and not ends.heard:
+                ends.heard = True
                 self._tell(who, orders.AudioUp(where))
-            elif who.nexts.get(where) is path:
+            elif path in (who.peers.get(where), who.nexts.get(where)):
                 self._tell(who, orders.PathReady(where))
-                self._go_over(who, where)
 
     def _go_over(self, agent: Agent, call_id: str) -> None:
         before, after = agent.peers.get(call_id), agent.nexts.get(call_id)
         if not (before and after and after.heard and agent.alive):
             return
-        if not (after.may or before.silent or before.held or before.closed):
+        if not (after.may or before.silent or before.held or before.closed or not before.heard):
             return
         after.held = before.held
         agent.peers[call_id] = agent.nexts.pop(call_id)
@@ -222,6 +223,8 @@ class Sound:
             return
         name, call_id, serial = peer.remote
         far = self._agents[name]
+        if (coming := far.nexts.get(call_id)) and coming.heard and coming.serial == serial and far.alive:
+            del far.nexts[call_id]
         theirs = far.peers.get(call_id)
         connected = theirs and theirs.serial == serial and theirs.remote and theirs.remote[2] == peer.serial
         if theirs and connected and far.alive and not theirs.closed:
