@@ -30,7 +30,7 @@ pytestmark = pytest.mark.devices
 
 FLOOR_DBFS = -65.0
 FAR = pcm(paused(speech("alice"), 8.5, -23))
-NEAR = pcm(loud(speech("bob"), -24))
+NEAR = pcm(loud(speech("bob")[: 4 * SAMPLE_RATE], -24))
 NO_GAIN = AudioProcessing(auto_gain_control=False)
 LEARNING_SECONDS = 2.0
 HELD_SECONDS = 2
