@@ -315,6 +315,8 @@ class Engine:
         # Still says what this end says: the other one may not have gone over yet.
         leg.linger = asyncio.get_running_loop().call_later(0 if lost else LINGER_SECONDS, self._let_go, leg)
         self._tell(PathBack(leg.call_id))
+        if peer.heard and not leg.audio_up:
+            self._audio_up(leg, peer)
         return True
 
     def _let_go(self, leg: Leg) -> None:

@@ -93,6 +93,11 @@ class Peer:
         return self._pc.connectionState == "connected"
 
     @property
+    def heard(self) -> bool:
+        """Whether a frame of it has been decoded."""
+        return self._receiver.heard
+
+    @property
     def silent(self) -> bool:
         """Whether no packet has come for 3 s although none holds."""
         return self._warned_at is not None

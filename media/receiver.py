@@ -29,7 +29,7 @@ class Receiver:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self._heard = False
+        self.heard = False
         self._playing = False
         self._closed = False
 
@@ -56,7 +56,7 @@ class Receiver:
         if self._closed:
             return
         self._stop()
-        if self._playing or not self._heard:
+        if self._playing or not self.heard:
             return
         for frame in self._playout.drain(self._loop.time()):
             self._write(frame)
@@ -91,10 +91,10 @@ class Receiver:
         try:
             frame = self._playout.frame(now)
             self._due += self._playout.shift()
-            if self._playout.decoded and not self._heard:
-                self._heard = True
+            if self._playout.decoded and not self.heard:
+                self.heard = True
                 self._first_audio()
-            if self._heard and not self._closed:
+            if self.heard and not self._closed:
                 self._write(frame)
         finally:
             self._playing = False

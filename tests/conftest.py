@@ -14,7 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-CATEGORIES = ("unit", "world", "shell", "e2e", "devices", "browser")  # also the order in which they run
+CATEGORIES = ("unit", "world", "shell", "e2e", "devices", "browser")  # also their order without workers
 WAITING = ("e2e", "devices", "browser")
 GRACE = 2.0  # seconds in which what was told to stop may end; spent only by a test that leaves something
 SECRET = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.|\bv=0\r?\n|a=ice-pwd:|accesskey=")

@@ -2,7 +2,7 @@
 
 The modules are those of `[tool.coverage.run] include`; node/calls.py belongs to tests/unit/test_node_calls.py
 or, if there is none, to test_calls.py. NAME is that of a module, such as hub. All test files run in one go;
-coverage tells by its contexts what each of them reaches.
+coverage tells by its contexts what each of them reaches; what runs while they are collected counts for all.
 """
 
 import os

@@ -8,13 +8,17 @@ from aioice.ice import StunProtocol
 
 from media import peer
 from media.orders import (
+    AnswerReady,
     ApplyAnswer,
     AudioUp,
     Close,
     Closed,
     Failed,
+    MakeAnswer,
+    MakeOffer,
     MediaLost,
     Mute,
+    OfferReady,
     PathBack,
     PathLost,
     Renew,
@@ -22,7 +26,17 @@ from media.orders import (
     SetHold,
 )
 from node import CallState
-from tests.e2e.media_pair import A_TONE, B_TONE, Make, carry_reoffer, hears, open_stations, pair
+from tests.e2e.media_pair import (
+    A_TONE,
+    B_TONE,
+    Make,
+    Memory,
+    Tone,
+    carry_reoffer,
+    hears,
+    open_stations,
+    pair,
+)
 from tests.e2e.people import People, connect, until
 
 pytestmark = pytest.mark.e2e
@@ -50,6 +64,25 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     monkeypatch.setattr(peer, "WARN_SECONDS", 0.3)
     monkeypatch.setattr(peer, "WATCH_SECONDS", 0.05)
     return lambda: dead.update(seen)
+
+
+async def test_a_first_path_that_never_came_up_holds_up_no_other(stations: Make) -> None:
+    a, b, at_a, at_b = stations("a"), stations("b"), Memory(), Memory()
+    for station, hertz, sink in ((a, A_TONE, at_a), (b, B_TONE, at_b)):
+        station.engine.set_source("ab", Tone(hertz))
+        station.engine.set_sink("ab", sink)
+    a.engine.carry_out(MakeOffer("ab"))
+    first = await a.news(OfferReady, "ab")
+    assert isinstance(first, OfferReady)
+    b.engine.carry_out(MakeAnswer("ab", first.sdp))
+    await b.news(AnswerReady, "ab")  # which gets nowhere
+    a.engine.carry_out(Renew("ab"))
+    await carry_reoffer(a, b, "ab", 1)
+    for station in (a, b):
+        await station.news(AudioUp, "ab")
+    await hears(at_a, only=B_TONE, others=(A_TONE,))
+    await hears(at_b, only=A_TONE, others=(B_TONE,))
+    assert not a.told(MediaLost, "ab") and not b.told(MediaLost, "ab")
 
 
 async def test_a_lost_path_is_made_anew(stations: Make, cut: Callable[[], None]) -> None:

@@ -75,8 +75,8 @@ class GroupMachine(RuleBasedStateMachine):
 
     # --- moves
 
-    @rule(data=st.data(), still=st.sets(st.sampled_from((*DEVICES, *MIXERS)), max_size=3))
-    def stand_still(self, data: st.DataObject, still: set[str]) -> None:
+    @rule(still=st.sets(st.sampled_from((*DEVICES, *MIXERS)), max_size=3))
+    def stand_still(self, still: set[str]) -> None:
         """Let some do nothing by themselves from now on."""
         self.board.still = still
 
