@@ -80,6 +80,7 @@ class Peer:
         self._quiet_since = 0.0  # when the wait for the next packet, or for the path, began
         self._warned_at: float | None = None  # loop time
         self._reoffer_due = False
+        self._offered = self._applied = ""  # the last descriptions of the other end
         self._resolving: set[asyncio.Task[None]] = set()
 
     @property
@@ -126,7 +127,12 @@ class Peer:
         return self._pc.localDescription.sdp
 
     async def answer(self, offer: str) -> str:
-        """Return the answer to an offer or re-offer, with all candidates. Raises ValueError without Opus."""
+        """Return the answer to an offer or re-offer, with all candidates. Raises ValueError without Opus.
+
+        One that is made twice, in case it was lost, has the same answer twice.
+        """
+        if offer == self._offered:
+            return self._pc.localDescription.sdp
         _require_fingerprint(offer)
         sdp, unresolved = _without_mdns(offer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
@@ -137,6 +143,7 @@ class Peer:
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         self._begin_watch()
         await self._add_all(unresolved)
+        self._offered = offer
         return self._pc.localDescription.sdp
 
     async def apply_answer(self, answer: str) -> str | None:
@@ -144,8 +151,9 @@ class Peer:
 
         An offer that was made twice, in case it was lost, may be answered twice: the second changes nothing.
         """
-        if self._pc.signalingState == "stable":
+        if answer == self._applied or self._pc.signalingState == "stable":
             return None
+        self._applied = answer
         _require_fingerprint(answer)
         sdp, unresolved = _without_mdns(answer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
@@ -258,6 +266,7 @@ class Peer:
         self._session.formats = formats(self._transceiver)
         event_type, rate = next(iter(self._session.formats.events.items()), (0, 0))
         self._sender.configure(wishes, event_type, rate)
+        self._session.repeat = self._sender.target.repeat
 
     def _start_sending(self) -> None:
         self._sender.start()

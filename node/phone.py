@@ -307,10 +307,10 @@ class Phone:
             self._calls.send(call.claim(now, more=call.group_id is not None and follow[call.group_id] > 0))
 
     def _repeat(self, call: Session) -> None:
-        """Say once more what may be lost with a hub or session that was: who holds, and what is offered."""
+        """Say once more what may be lost with a hub or session that was: hold, mute, and what is offered."""
         self._calls.send(wire.CallHold(call.id, call.local_hold))
-        if call.group_id is not None and call.muted:
-            self._calls.send(wire.CallMute(call.id, True))
+        if call.group_id is not None:
+            self._calls.send(wire.CallMute(call.id, call.muted))
         if call.reoffer:
             self._calls.send(wire.CallUpdate(call.id, "offer", call.reoffer))
 

@@ -37,7 +37,7 @@ from signaling.routing import Directory, Plan
 from signaling.settings import User
 
 PLACE_SECONDS = 8.0
-HANG_UP = bad_argument("Hang up to leave a call, or to end a call of two.")
+NOT_TO_REMOVE = bad_argument("Hang up to leave a call, or to end a call of two.")
 
 
 class GroupRequests:
@@ -106,7 +106,7 @@ class GroupRequests:
         if group is None or member is None:
             self._deliver(session, Error(NOT_PRESENT, about))
         elif member.session == session or member.call == group.direct:
-            self._deliver(session, Error(HANG_UP, about))
+            self._deliver(session, Error(NOT_TO_REMOVE, about))
         else:
             self._end(group, member, REMOVED if member.session else CANCELLED, now)
 
@@ -129,10 +129,10 @@ class GroupRequests:
             group=group.id,
         )
         self._roster.put(replace(group, members=(*group.members, member)))
+        self._ringing.place_to_session(call, group.mixer, now)
         for asked in group.asked:
             if asked.party.raw_id == me.raw_id:  # who joins rings no more
                 self._end(self._roster.all[group.id], asked, ANSWERED_ELSEWHERE, now)
-        self._ringing.place_to_session(call, group.mixer, now)
 
     def mute(self, session: str, call_id: str, on: bool) -> None:
         """Take note that an end is muted."""

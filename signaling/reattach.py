@@ -88,7 +88,7 @@ class Reattachments:
         self._passing = passing
         self._deliver = deliver
         self._claims: dict[str, list[Claim]] = {}
-        self._more: dict[str, str] = {}  # groups of which a mixer has yet to tell more
+        self._more: set[tuple[str, str]] = set()  # groups of which a mixer has yet to tell more
 
     @property
     def deadline(self) -> float | None:
@@ -119,9 +119,9 @@ class Reattachments:
         else:
             self._claims.setdefault(mine.key, []).append(mine)
         if mixes:
-            self._more.pop(mixes, None)
+            self._more.discard((mixes, session))
             if says.more:
-                self._more[mixes] = session
+                self._more.add((mixes, session))
         self._gather(says.group_id, now)
 
     def withdraw(self, session: str, call_id: str, now: float) -> bool:
@@ -141,10 +141,10 @@ class Reattachments:
         gone = [claim for claim in self._waiting() if claim.session == session]
         for claim in gone:
             self._drop(claim)
-        untold = [group_id for group_id, mixer in self._more.items() if mixer == session]
-        for group_id in untold:
-            del self._more[group_id]
-        for group in dict.fromkeys((*untold, *(claim.says.group_id for claim in gone))):
+        untold = sorted(each for each in self._more if each[1] == session)
+        self._more.difference_update(untold)
+        groups = (*(group_id for group_id, _ in untold), *(claim.says.group_id for claim in gone))
+        for group in dict.fromkeys(groups):
             self._gather(group, now)
 
     def tick(self, now: float) -> None:
@@ -194,7 +194,7 @@ class Reattachments:
 
     def _gather(self, group_id: str | None, now: float) -> None:
         """Let a group go on of which no end is to be waited for any more."""
-        if group_id is None or group_id in self._more:
+        if group_id is None or any(group_id == each for each, _ in self._more):
             return
         if not any(claim.mixes == group_id and not claim.over for claim in self._waiting()):
             self._regrouping.gathered(group_id, now)

@@ -61,17 +61,17 @@ class Regrouping:
             by=Party(says.remote),
             up=True,
         )
-        self._groups.all[group_id] = replace(
+        group = replace(
             group,
             members=(*group.members, member),
             promoted=group.promoted and says.remote != group_id,
-            origin=self._origin(group, member) or group.origin,
+            origin=group.origin or self._origin(group, member),
         )
-        if group.mixer != mixer.session:  # others are at another one
-            self._groups.mixing.rise(group, [member], now)
+        self._groups.roster.put(group)
+        self._groups.settle(group_id, now)
 
     def _origin(self, group: Group, member: Member) -> Call | None:
-        """Return the call that the group began as, once the second of its two is there."""
+        """Return the call that the group began as, once the second of its two is there; it alone is filed."""
         other = next((each for each in group.here if _named(each, member) and _named(member, each)), None)
         if other is None:
             return None

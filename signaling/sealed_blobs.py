@@ -61,15 +61,18 @@ class SealedBlobs:
                 async for chunk in plain:
                     yield chunk
             return
-        size = await self._length(owner, name, seal, await self._inner.size(owner, name) or 0)
+        stored = await self._inner.size(owner, name)
+        if stored is None:
+            return
+        size = await self._length(owner, name, seal, stored)
         stop = size if stop is None else min(stop, size)
         number = start // _CHUNK
         first = HEAD_BYTES + number * _STRIDE
         beyond = HEAD_BYTES + -(-stop // _CHUNK) * _STRIDE
         if start >= stop:
             return
-        async with aclosing(_even(self._inner.read(owner, name, first, beyond), _STRIDE)) as stored:
-            async for sealed in stored:
+        async with aclosing(_even(self._inner.read(owner, name, first, beyond), _STRIDE)) as chunks:
+            async for sealed in chunks:
                 chunk = _either(seal, number, sealed)
                 at = number * _CHUNK
                 yield chunk[max(0, start - at) : stop - at]

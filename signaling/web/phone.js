@@ -370,7 +370,7 @@ export class Phone {
    */
   #repeat(call) {
     this.#calls.send({ type: "call.hold", call_id: call.id, on: call.localHold });
-    if (call.groupId !== null && call.muted) this.#calls.send({ type: "call.mute", call_id: call.id, on: true });
+    if (call.groupId !== null) this.#calls.send({ type: "call.mute", call_id: call.id, on: call.muted });
     if (call.reoffer) this.#calls.send({ type: "call.update", call_id: call.id, kind: "offer", sdp: call.reoffer });
   }
 

@@ -459,6 +459,12 @@ def test_an_offer_that_may_be_lost_is_made_again(desk: Desk) -> None:
     assert (desk.call().reoffer, desk.phone.deadline) == ("", None)
 
 
+def test_who_is_muted_or_not_is_said_again_in_a_group(desk: Desk) -> None:
+    desk.outgoing()
+    desk.hub(CallParticipants("c1", "g1", "p1", ()))
+    assert sent(desk.hub(CallConnected("c1"))) == [CallHold("c1", False), CallMute("c1", False)]
+
+
 def test_an_offer_is_made_again_to_an_end_that_came_back_anew(desk: Desk) -> None:
     desk.outgoing()
     desk.media(AudioUp("c1"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from msgspec.structs import replace
 
-from signaling.messages import CallAttach, CallEnd, CallParticipants, MixerPlace
+from signaling.messages import CallAttach, CallEnd, CallParticipants, CallRenew, MixerPlace
 from signaling.reasons import HUNG_UP
 from tests.unit.board import Told
 from tests.unit.group_board import GroupBoard
@@ -101,6 +101,29 @@ def test_whose_group_is_at_another_mixer_by_now_goes_there(board: GroupBoard) ->
         "mx"
     }
     assert not any("my" in board.sessions_in(call_id) for call_id in board.hub.calls.all)
+
+
+def test_two_mixers_are_waited_for(board: GroupBoard) -> None:
+    board.mixer("my")
+    mine = {
+        name: replace(says, server_call_id=says.server_call_id or says.call_id) for name, says in ENDS.items()
+    }
+    by_mixer = {
+        name: CallAttach(says.server_call_id or "", f"8:acs:{name}", not says.caller, group_id="g1")
+        for name, says in mine.items()
+    }
+    board.say("mx", replace(by_mixer["ann"], more=True))
+    board.say("ann", ENDS["ann"])
+    board.say("my", by_mixer["cat"])  # the last one of that mixer
+    board.say("cat", ENDS["cat"])
+    assert board.group.gathering and len(board.group.here) == 2, "the other one has yet to tell of bob"
+    board.say("mx", by_mixer["bob"])
+    told = board.act(board.say("bob", ENDS["bob"]))
+    assert not board.group.gathering and len(board.group.here) == 3
+    assert ("cat", CallRenew("n3", anew=True)) in told or ("mx", MixerPlace) in [
+        (w, type(m)) for w, m in told
+    ]
+    assert not any("my" in board.sessions_in(member.call) for member in board.group.here)
 
 
 def test_two_whose_group_was_about_to_be_made_are_told_that_they_are_two(board: GroupBoard) -> None:
