@@ -8,7 +8,7 @@ ARGS    =
 TESTS   = unit or shell or world or e2e or devices or browser
 GATES   = check-format check-lint check-types coverage check-web check-imports check-schema
 AT_ONCE = $(if $(filter output-sync,$(.FEATURES)),--jobs 2 --output-sync)
-WORKERS = 3
+WORKERS = 2
 TSC     = npx --yes --package typescript@5.9 tsc
 comma   = ,
 
