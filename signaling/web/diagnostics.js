@@ -107,17 +107,21 @@ export class UserFacingDiagnosticsFeature extends Emitter {
   async #listen({ audio: { send: [send] } }) {
     const call = this.#call;
     const [stream] = call.localAudioStreams;
-    if (call.state !== "Connected" || !send || !stream) return;
+    // On hold nobody is heard, muted or not.
+    if (call.state !== "Connected" || !send || !stream) return this.media._say({ speakingWhileMicrophoneIsMuted: false });
+    const open = stream._open;
+    if (open === undefined) return;
+    const [track] = open?.getAudioTracks() ?? [];
     // What is sent while muted is silence: the microphone itself is listened to.
-    const volume = call.isMuted ? await stream.getVolume() : null;
-    const [track] = (await stream.getMediaStream()).getAudioTracks();
+    const volume = call.isMuted && track ? await stream.getVolume() : null;
     if (stream !== this.#stream) [this.#stream, this.#zeros, this.#sounded] = [stream, 0, false];
     this.#sounded ||= (send.audioInputLevel ?? 0) > 0;
-    this.#zeros = send.audioInputLevel || call.isMuted ? 0 : this.#zeros + 1;
+    this.#zeros = send.audioInputLevel !== 0 || call.isMuted ? 0 : this.#zeros + 1;
     this.media._say(media({
       speakingWhileMuted: (volume?.level ?? 0) > SPEECH,
       microphone: this.#microphone(stream, track),
-      speakerLost: call._agent._devices._isGone("Speaker"),
+      // What may not be seen is not gone.
+      speakerLost: this.#permission?.state !== "denied" && call._agent._devices._isGone("Speaker"),
     }));
   }
 

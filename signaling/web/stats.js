@@ -142,7 +142,8 @@ function compare(report, before) {
         fractionLost: remote?.fractionLost,
         jitterInMs: remote ? 1000 * (remote.jitter ?? 0) : undefined,
         rttInMs: remote?.roundTripTime === undefined ? undefined : 1000 * remote.roundTripTime,
-        audioInputLevel: LEVEL * (source?.audioLevel ?? 0),
+        // Not every browser tells it.
+        audioInputLevel: source?.audioLevel === undefined ? undefined : LEVEL * source.audioLevel,
       });
     } else if (stat.type === "candidate-pair" && stat.nominated) {
       const { currentRoundTripTime: time } = stat;

@@ -54,6 +54,8 @@ export class LocalAudioStream extends Emitter {
   #source;
   /** @type {Promise<MediaStream> | null} */
   #stream = null;
+  /** @type {MediaStream | null} */
+  #opened = null;
   /** @type {Map<object, () => void>} */
   #users = new Map();
   /** @type {Volume | null} */
@@ -80,14 +82,22 @@ export class LocalAudioStream extends Emitter {
     return !(this.#source instanceof MediaStream);
   }
 
+  /** What is open, undefined while it is being opened, null if nothing is. @internal */
+  get _open() {
+    if (this.#source instanceof MediaStream) return this.#source;
+    return this.#opened ?? (this.#stream ? undefined : null);
+  }
+
   /** @returns {Promise<MediaStream>} */
   async getMediaStream() {
     if (this.#source instanceof MediaStream) return this.#source;
-    this.#stream ??= openMicrophone(this.#source?.id ?? "", this.#constraints);
+    const opening = (this.#stream ??= openMicrophone(this.#source?.id ?? "", this.#constraints));
     try {
-      return await this.#stream;
+      const open = await opening;
+      if (this.#stream === opening) this.#opened = open;
+      return open;
     } catch (error) {
-      this.#stream = null;
+      if (this.#stream === opening) this.#stream = null;
       throw error;
     }
   }
@@ -128,7 +138,7 @@ export class LocalAudioStream extends Emitter {
     this.#volume?.dispose();
     this.#volume = null;
     this.#source = source;
-    this.#stream = null;
+    this.#stream = this.#opened = null;
     for (const changed of this.#users.values()) changed();
     this._emit("audioSourceChanged", { source });
     (await before?.catch(() => null))?.getTracks().forEach((track) => track.stop());
@@ -154,7 +164,7 @@ export class LocalAudioStream extends Emitter {
 
   #release() {
     const stream = this.#stream;
-    this.#stream = null;
+    this.#stream = this.#opened = null;
     void stream?.then((open) => open.getTracks().forEach((track) => track.stop())).catch(() => {});
   }
 }
