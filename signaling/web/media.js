@@ -244,6 +244,8 @@ export class Media {
     if (!lost && !leg.mayGoOver) return false;
     // The one before still says what this end says: the other one may not have gone over yet.
     leg.goOver(lost ? 0 : LINGER_MILLISECONDS);
+    // It tells its first sound once, and may have done so while it was the next one.
+    if (!leg.audioUp && next.up) this.#audioUp(leg, next);
     this.#tell({ has: "pathBack", callId: leg.callId });
     return true;
   }

@@ -71,6 +71,11 @@ export class Peer {
     return this.#pc.connectionState === "connected";
   }
 
+  /** Whether the other end has been heard. */
+  get up() {
+    return this.#up;
+  }
+
   /** Whether no packet has come for 3 s although none holds. */
   get silent() {
     return this.#silentAt > 0;
