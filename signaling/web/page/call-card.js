@@ -167,7 +167,7 @@ export class CallCard {
     this.#clock.textContent = this.#since ? duration((Date.now() - this.#since) / 1000) : "";
   }
 
-  /** Follow how loud both ends are, also when a microphone or the way by which the other end comes is another one. */
+  /** Follow how loud both ends are, also when the stream is another one. */
   #measure() {
     const call = this.#call;
     if (call.state !== "Connected") return;
@@ -178,7 +178,8 @@ export class CallCard {
   /** @param {ReturnType<typeof levelMeter>} meter @param {LocalAudioStream | RemoteAudioStream | undefined} stream */
   async #hear(meter, stream) {
     const volume = await stream?.getVolume().catch(() => null);
-    if (!volume || this.#heard.get(meter) === volume) return;
+    const { localAudioStreams: [mine], remoteAudioStreams: [theirs] } = this.#call;
+    if (!volume || stream !== (meter === this.#mine ? mine : theirs) || this.#heard.get(meter) === volume) return;
     this.#heard.set(meter, volume);
     volume.on("levelChanged", ({ level }) => {
       if (this.#heard.get(meter) === volume) meter.show(meter === this.#mine && this.#call.isMuted ? 0 : level);

@@ -143,6 +143,9 @@ export function card(title, ...children) {
   return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), ...children);
 }
 
+/** @type {Set<{ element: HTMLElement, off: () => void }>} */
+const listening = new Set();
+
 /**
  * Call a listener at every such event for as long as an element, which is about to be shown, is on the page.
  * @param {HTMLElement} element
@@ -151,8 +154,14 @@ export function card(title, ...children) {
  * @param {() => void} listener
  */
 export function whileShown(element, emitter, event, listener) {
-  const heard = () => (element.isConnected ? listener() : emitter.off(event, heard));
-  queueMicrotask(() => emitter.on(event, heard));
+  const heard = () => (element.isConnected ? listener() : one.off());
+  const one = { element, off: () => (emitter.off(event, heard), listening.delete(one)) };
+  queueMicrotask(() => {
+    // Of those that are shown no more, nothing is kept until the event that they would hear.
+    for (const each of listening) if (!each.element.isConnected) each.off();
+    listening.add(one);
+    emitter.on(event, heard);
+  });
 }
 
 /**

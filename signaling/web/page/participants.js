@@ -78,7 +78,10 @@ export class Participants {
     this.#list.hidden = !this.#known.size;
     this.#alone.hidden = !joined || call.state !== "Connected" || this.#known.size > 0;
     this.#link.hidden = !joined;
-    this.end.hidden = !isMixed(call);
+    const mixed = isMixed(call);
+    // Whoever is at a button that goes stays at the call.
+    if (!mixed && this.end === document.activeElement) this.end.closest("article")?.focus();
+    this.end.hidden = !mixed;
   }
 
   /** @param {RemoteParticipant} participant */

@@ -9,9 +9,11 @@ const HALF = 24;
 const SVG = "http://www.w3.org/2000/svg";
 /** @type {Set<() => void>} */
 const playing = new Set();
+let pauses = 0;
 
-/** Pause whatever is played. */
+/** Pause whatever is played, or is loaded to be played. */
 export function pauseAll() {
+  pauses++;
   for (const stop of playing) stop();
 }
 
@@ -58,7 +60,9 @@ export function player({ label, duration, peaks = [], load, speaker, heard = () 
   const stop = () => audio.pause();
   const play = button("Play", () => attempt(async () => {
     if (!audio.paused) return audio.pause();
+    const before = pauses;
     await ready();
+    if (pauses !== before) return;
     pauseAll();
     await audio.play();
   }), { icon: "play", class: "primary" });

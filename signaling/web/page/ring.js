@@ -48,7 +48,7 @@ export function showRinging(phone, incoming, calls) {
   };
   // Whoever types goes on typing, and does not answer by the space bar.
   if (!busy && !before?.matches("input, select, textarea")) accept.focus();
-  else card.append(h("p", { class: "unseen", role: "alert" }, `${name} is calling ${how}`));
+  else card.append(h("p", { class: "unseen", role: "alert" }, [`${name} is calling`, how].filter(Boolean).join(", ")));
   incoming.on("callEnded", ({ callEndReason }) => {
     over();
     if (callEndReason.code !== 603) say(`${name} called. ${callEndReason.message}`, { seconds: 10 });

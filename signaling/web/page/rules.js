@@ -98,12 +98,13 @@ function form(phone, settings) {
     try {
       if (wrong) throw new Error(wrong);
       save.disabled = true;
-      settings = await phone.hub.putSettings(wanted);
       edited = false;
+      settings = await phone.hub.putSettings(wanted);
       phone.rules(settings);
-      unsaved.textContent = "Everything is saved.";
+      if (!edited) unsaved.textContent = "Everything is saved.";
       say("Saved.");
     } catch (error) {
+      edited = true;
       unsaved.textContent = "";
       failed.textContent = sentence(error);
     } finally {
@@ -115,7 +116,7 @@ function form(phone, settings) {
     settings = now;
     disturb.input.checked = now.do_not_disturb;
     instead.element.hidden = !now.do_not_disturb;
-    return edited;
+    return edited || save.disabled;
   };
   return { element, follow };
 }

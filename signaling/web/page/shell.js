@@ -117,7 +117,12 @@ function banners(phone) {
     const settings = await phone.hub.settings();
     phone.rules(await phone.hub.putSettings({ ...settings, do_not_disturb: false }));
   })));
-  const ruled = () => (disturb.hidden = !phone.settings?.do_not_disturb);
+  const ruled = () => {
+    const focused = disturb.contains(document.activeElement);
+    disturb.hidden = !phone.settings?.do_not_disturb;
+    // Whoever was at its button goes on at the view.
+    if (disturb.hidden && focused) document.getElementById("view")?.focus();
+  };
   phone.on("rulesChanged", ruled);
   ruled();
   const hush = () => {

@@ -15,11 +15,13 @@ export function voicemailView(phone) {
   let folder = "inbox";
   /** @type {Map<string, ReturnType<typeof messageRow>>} */
   const rows = new Map();
+  // What was asked for last is shown, whichever comes first.
+  let latest = 0;
   const show = async () => {
-    const wanted = folder;
+    const asked = ++latest;
     try {
-      const messages = await phone.hub.messages(wanted === "deleted" ? "deleted" : undefined);
-      if (wanted !== folder) return;
+      const messages = await phone.hub.messages(folder === "deleted" ? "deleted" : undefined);
+      if (asked !== latest) return;
       instead.replaceChildren(...(messages.length ? [] : [empty()]));
       for (const id of rows.keys()) if (!messages.some((message) => message.id === id)) rows.delete(id);
       const order = messages.map((message) => {
@@ -31,6 +33,7 @@ export function voicemailView(phone) {
       // A row that plays is not moved, or it would stop.
       if (order.some((row, at) => list.children[at] !== row) || list.children.length !== order.length) list.replaceChildren(...order);
     } catch (error) {
+      if (asked !== latest) return;
       instead.replaceChildren(h("div", { class: "empty", role: "alert" }, icon("alert"), h("p", {}, sentence(error)), button("Try again", show)));
     }
   };
