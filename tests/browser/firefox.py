@@ -52,8 +52,11 @@ class Tab:
         self._context = (await self.command("browsingContext.create", {"type": "tab"}))["context"]
 
     async def close(self) -> None:
-        await self.command("browsingContext.close", {"context": self._context})
-        await self.command("session.end", {})
+        try:
+            if self._context:
+                await self.command("browsingContext.close", {"context": self._context})
+        finally:
+            await self.command("session.end", {})
 
     async def goto(self, url: str) -> None:
         await self.command(
@@ -139,8 +142,8 @@ async def new_tab(url: str) -> AsyncIterator[Tab]:
     """Open one tab, in a session of its own; leaving closes it."""
     async with aiohttp.ClientSession() as http, http.ws_connect(url, max_msg_size=0) as socket:
         tab = Tab(socket, itertools.count(1))
-        await tab.open()
         try:
+            await tab.open()
             yield tab
         finally:
             await tab.close()
