@@ -76,20 +76,17 @@ class RtpTransport:
         protected: bytes | None = dtls._tx_srtp.protect(packet) if dtls._state is State.CONNECTED else None
         return protected
 
-    def send(self, protected: bytes) -> bool:
-        """Send a protected packet; return whether there was a path for it."""
-        return self._send(protected)
-
     def send_rtcp(self, packet: bytes) -> bool:
         """Send an RTCP packet; return whether there was a path for it."""
         dtls = self._dtls
-        return dtls._state is State.CONNECTED and self._send(dtls._tx_srtp.protect_rtcp(packet))
+        return dtls._state is State.CONNECTED and self.send(dtls._tx_srtp.protect_rtcp(packet))
 
-    def _send(self, data: bytes) -> bool:
+    def send(self, protected: bytes) -> bool:
+        """Send a protected packet; return whether there was a path for it."""
         pair = self._dtls.transport._connection._nominated.get(1)
         if pair is None:
             return False
-        sending = pair.protocol.send_data(data, pair.remote_addr)
+        sending = pair.protocol.send_data(protected, pair.remote_addr)
         try:
             waits_for = sending.send(None)
         except StopIteration:

@@ -77,7 +77,7 @@ class Admission:
         if group is None:
             mixer = self._mixer()
             return NO_MIXER if mixer is None else Group(id=group_id, mixer=mixer)
-        if group.mixer not in self._presence.sessions or group.mixer in self._presence.graces:
+        if not self._presence.here(group.mixer):
             return NO_MIXER
         if group.at(session) is not None:
             return bad_argument("This device is in the group call already.")

@@ -142,7 +142,7 @@ class Groups:
         if "mixer" not in self._presence.sessions[session].rights:
             return
         for group in list(self.all.values()):
-            if self.mixing.has_mixer(group):
+            if self._presence.here(group.mixer):
                 self.settle(group.id, now)
             else:
                 self._go_on(group, now)

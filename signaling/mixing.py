@@ -42,11 +42,6 @@ class Mixing:
         """Return the mixer with the least to do, None if there is none besides that one."""
         return self._presence.mixer(self._load, besides)
 
-    def has_mixer(self, group: Group) -> bool:
-        """Tell whether the mixer of a group is there."""
-        session = self._presence.sessions.get(group.mixer)
-        return session is not None and session.grace is None
-
     def astray(self, group: Group) -> list[Member]:
         """Return those who are with another mixer than the others."""
         mixed = (member for member in group.here if member.up and member.call != group.direct)
@@ -54,7 +49,7 @@ class Mixing:
 
     def rise(self, group: Group, members: Iterable[Member], now: float) -> None:
         """Let members go over to the group's mixer; while it is lost they wait for one that comes."""
-        if not self.has_mixer(group):
+        if not self._presence.here(group.mixer):
             return
         party = self._presence.party(group.mixer)
         for member in members:

@@ -61,6 +61,10 @@ class Presence:
         """Return the sessions of a user that can ring."""
         return set(self._devices.get(raw_id, ()))
 
+    def here(self, session: str) -> bool:
+        """Tell whether a session is connected: neither over nor lost."""
+        return session in self.sessions and session not in self.graces
+
     def party(self, session: str) -> Party:
         """Return who a session is."""
         return self.sessions[session].party

@@ -212,12 +212,18 @@ async def open_stations() -> AsyncIterator[Make]:
             await station.engine.close()
 
 
-async def pair(stations: Make, call_id: str = "ab") -> tuple[Station, Station, Memory, Memory]:
-    """Return two stations that talk, each with a tone, and what each hears."""
+def two(stations: Make, call_id: str = "ab") -> tuple[Station, Station, Memory, Memory]:
+    """Return two stations that are yet to talk, each with a tone, and what each will hear."""
     a, b, at_a, at_b = stations("a"), stations("b"), Memory(), Memory()
     for station, hertz, sink in ((a, A_TONE, at_a), (b, B_TONE, at_b)):
         station.engine.set_source(call_id, Tone(hertz))
         station.engine.set_sink(call_id, sink)
+    return a, b, at_a, at_b
+
+
+async def pair(stations: Make, call_id: str = "ab") -> tuple[Station, Station, Memory, Memory]:
+    """Return two stations that talk, each with a tone, and what each hears."""
+    a, b, at_a, at_b = two(stations, call_id)
     await talk(a, b, call_id)
     await at_a.more(0.3)
     await at_b.more(0.1)

@@ -30,12 +30,11 @@ from tests.e2e.media_pair import (
     A_TONE,
     B_TONE,
     Make,
-    Memory,
-    Tone,
     carry_reoffer,
     hears,
     open_stations,
     pair,
+    two,
 )
 from tests.e2e.people import People, connect, until
 
@@ -67,10 +66,7 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 async def test_a_first_path_that_never_came_up_holds_up_no_other(stations: Make) -> None:
-    a, b, at_a, at_b = stations("a"), stations("b"), Memory(), Memory()
-    for station, hertz, sink in ((a, A_TONE, at_a), (b, B_TONE, at_b)):
-        station.engine.set_source("ab", Tone(hertz))
-        station.engine.set_sink("ab", sink)
+    a, b, at_a, at_b = two(stations)
     a.engine.carry_out(MakeOffer("ab"))
     first = await a.news(OfferReady, "ab")
     assert isinstance(first, OfferReady)

@@ -59,6 +59,7 @@ def test_what_becomes_of_a_session_counts_at_once() -> None:
     present.put("vm", session("vm", "voicemail", grace=7.0))
     assert (present.devices("8:acs:ann"), present.graces) == ({"b"}, {"a": 9.0, "vm": 7.0})
     assert present.voicemail(lambda _: 0) is None
+    assert [name for name in ("a", "b", "vm", "unknown") if present.here(name)] == ["b"]
     present.put("a", session("ann"))
     assert (present.devices("8:acs:ann"), present.graces) == ({"a", "b"}, {"vm": 7.0})
     for name in ("a", "b", "vm", "unknown"):

@@ -1,11 +1,9 @@
 """Group calls in the hub core under any order of messages; phones and mixers act by themselves, or do not."""
 
-from typing import TypeVar
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from signaling.call import Call
 from signaling.group import Group
@@ -30,6 +28,7 @@ from signaling.messages import (
 )
 from signaling.parts import Candidate, ParticipantTarget
 from tests.unit.group_board import GroupBoard
+from tests.world.machine import Machine, one
 
 pytestmark = pytest.mark.world
 
@@ -37,33 +36,20 @@ USERS = ("ann", "bob", "cat", "dan")
 MIXERS = ("mx", "mx2")
 DEVICES = (*USERS, "ann-2")
 IDS = ("standup", "retro")
-T = TypeVar("T")
 
 
-class GroupMachine(RuleBasedStateMachine):
+class GroupMachine(Machine):
+    board: GroupBoard
+
     def __init__(self) -> None:
         super().__init__()
         self.board = GroupBoard(*USERS)
         self.board.join("ann", "ann-2")
         self.board.mixer("mx2")
-        self.serial = 0
-
-    @property
-    def calls(self) -> list[Call]:
-        return list(self.board.hub.calls.all.values())
 
     @property
     def groups(self) -> list[Group]:
         return list(self.board.hub.groups.all.values())
-
-    @property
-    def sessions(self) -> list[str]:
-        present = self.board.hub.presence.sessions
-        return sorted(name for name, session in present.items() if session.grace is None)
-
-    def fresh(self, kind: str) -> str:
-        self.serial += 1
-        return f"{kind}{self.serial}"
 
     def say(self, session: str, message: ClientMessage) -> None:
         """Let a session say something of a call as it knows it."""
@@ -194,10 +180,6 @@ class GroupMachine(RuleBasedStateMachine):
         for session in list(self.board.hub.presence.sessions):
             self.board.leave(session)
         assert self.board.empty(), (self.calls, self.groups)
-
-
-def one(data: st.DataObject, choices: "list[T] | tuple[T, ...]") -> T:
-    return data.draw(st.sampled_from(choices))
 
 
 TestGroups = GroupMachine.TestCase

@@ -254,17 +254,22 @@ def test_somebody_is_lost_after_every_event(victim: str, how: str, seed: int) ->
             assert world.talking("ann", "bob") == "c1", step
         elif victim == "mx":
             assert world.talking("ann", "bob") == "c1" or ann.reasons().keys() == bob.reasons().keys(), step
-        for agent in world.agents.values():
-            news = [n.call for n in agent.news if isinstance(n, CallNews)]
-            over = [call.id for call in news if call.state is CallState.DISCONNECTED]
-            assert len(over) == len(set(over)), "one end for each call"
-        for name in NAMES:
-            hang_up_all(world, name)
-        world.run(90)
-        world.quiet()
+        finish(world)
         if not struck:
             break
     assert step > 100
+
+
+def finish(world: World) -> None:
+    """Assert that each call has ended once, and that nothing is left when all have hung up."""
+    for agent in world.agents.values():
+        news = [n.call for n in agent.news if isinstance(n, CallNews)]
+        over = [call.id for call in news if call.state is CallState.DISCONNECTED]
+        assert len(over) == len(set(over)), "one end for each call"
+    for name in NAMES:
+        hang_up_all(world, name)
+    world.run(90)
+    world.quiet()
 
 
 def last_of(world: World, who: str, participant_id: str) -> Participant:

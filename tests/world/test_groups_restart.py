@@ -5,12 +5,14 @@ import pytest
 from node.exchange import AddParticipant, CallNews, HangUp, Hold, Join, Mute, RingOver
 from node.session import CallState
 from signaling.reasons import HUNG_UP, NETWORK
+from tests.world.test_faults import strike
 from tests.world.test_groups import (
     NAMES,
     answer,
     ask,
     call_of,
     end,
+    finish,
     hang_up_all,
     hear_each_other,
     roster,
@@ -219,22 +221,9 @@ def test_restarted_after_every_event(seed: int) -> None:
     """Two who were in a call together are in one again, or both know why not, once."""
     for step in range(1, 400, 5):
         world = story(seed)
-        target = world.steps + step
-
-        def strike(w: World = world, at: int = target) -> None:
-            if w.steps == at:
-                w.restart_hub()
-
-        world.after_event = strike
+        strike(world, step, world.restart_hub)
         world.run(90)
         world.after_event = None
         ann, bob = world.agents["ann"], world.agents["bob"]
         assert world.talking("ann", "bob") == "c1" or ann.reasons().keys() == bob.reasons().keys(), step
-        for agent in world.agents.values():
-            news = [n.call for n in agent.news if isinstance(n, CallNews)]
-            over = [call.id for call in news if call.state is CallState.DISCONNECTED]
-            assert len(over) == len(set(over)), "one end for each call"
-        for name in NAMES:
-            hang_up_all(world, name)
-        world.run(90)
-        world.quiet()
+        finish(world)

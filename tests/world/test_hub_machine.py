@@ -1,12 +1,11 @@
 """The hub core under any order of messages, guided by what is possible now; what must always hold, does."""
 
 from collections import Counter
-from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
 from signaling.call import Call
@@ -36,6 +35,7 @@ from signaling.reasons import GLARE
 from signaling.settings import Companion, Destination, Group, Settings, ToGroup, ToPerson, ToVoicemail
 from signaling.transfer_request import Transfer
 from tests.unit.board import FULL, Board, Told
+from tests.world.machine import Machine, one
 
 pytestmark = pytest.mark.world
 
@@ -52,7 +52,6 @@ GROUPS = st.builds(
     st.sampled_from(["simultaneous", "in_order"]),
     st.just(10),
 )
-T = TypeVar("T")
 
 
 class Witness(Board):
@@ -106,30 +105,18 @@ class Witness(Board):
             assert self.hub.calls.all[call_id].legs == before[call_id].legs
 
 
-class HubMachine(RuleBasedStateMachine):
+class HubMachine(Machine):
+    board: Witness
+
     def __init__(self) -> None:
         super().__init__()
         self.board = Witness()
-        self.serial = 0
 
     # --- what there is to draw from
 
     @property
-    def calls(self) -> list[Call]:
-        return list(self.board.hub.calls.all.values())
-
-    @property
     def transfers(self) -> list[Transfer]:
         return list(self.board.hub.transfers.all.values())
-
-    @property
-    def sessions(self) -> list[str]:
-        present = self.board.hub.presence.sessions
-        return sorted(name for name, session in present.items() if session.grace is None)
-
-    def fresh(self, kind: str) -> str:
-        self.serial += 1
-        return f"{kind}{self.serial}"
 
     def say(self, session: str, message: ClientMessage, *, twice: bool = False) -> None:
         """Send a message, and once more: then nothing may change."""
@@ -352,10 +339,6 @@ def rules(
     group: Group,
 ) -> Settings:
     return Settings(None if companion else forwarding, unanswered, 10, declined, busy, companion, group=group)
-
-
-def one(data: st.DataObject, choices: "list[T] | tuple[T, ...]") -> T:
-    return data.draw(st.sampled_from(choices))
 
 
 def call_legs(machine: HubMachine, call_id: str) -> list[str]:
