@@ -166,7 +166,7 @@ def test_closed_codecs_refuse() -> None:
 
 def test_bad_settings_are_an_error() -> None:
     with pytest.raises(OpusError, match="invalid argument"):
-        Encoder(complexity=11)
+        Encoder().set_rate(Target(bitrate=0))
 
 
 @pytest.fixture
