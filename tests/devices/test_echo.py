@@ -137,10 +137,10 @@ async def near_is_heard(hear: Hear, folder: Path, dbfs: tuple[float, float]) -> 
     pytest.fail("who is near is not heard")
 
 
-async def test_echo_is_gone_and_who_is_near_is_heard(pulseaudio: SoundServer, tmp_path: Path) -> None:
+async def test_echo_is_gone_and_who_is_near_is_heard(sound_server: SoundServer, tmp_path: Path) -> None:
     mouth = Mouth()
     devices = Devices()
-    async with room(pulseaudio, tmp_path, "speaker"):
+    async with room(sound_server, tmp_path, "speaker"):
         speaker, microphone = devices.speaker(), devices.microphone()
 
         async def hear(seconds: float) -> Frame:
@@ -161,11 +161,11 @@ async def test_echo_is_gone_and_who_is_near_is_heard(pulseaudio: SoundServer, tm
             await asyncio.to_thread(devices.close)
 
 
-async def test_who_calls_a_laptop_does_not_hear_themselves(pulseaudio: SoundServer, tmp_path: Path) -> None:
+async def test_who_calls_a_laptop_does_not_hear_themselves(sound_server: SoundServer, tmp_path: Path) -> None:
     mouth, ear = Mouth(), Memory()
-    pulseaudio.add_sink("headset", "Headphones")
+    sound_server.add_sink("headset", "Headphones")
     async with (
-        room(pulseaudio, tmp_path, "speaker", "headset"),
+        room(sound_server, tmp_path, "speaker", "headset"),
         laptop_call(tmp_path, AudioOptions(mouth, ear), audio_processing=PLAIN) as (devices, _),
     ):
 
