@@ -5,6 +5,7 @@ tests/e2e/test_adapter_contract.py fails when a release changes one of them.
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from copy import deepcopy
@@ -21,7 +22,7 @@ from aiortc.rtcrtpparameters import (
     RTCRtpSendParameters,
 )
 from aiortc.rtp import is_rtcp
-from aiortc.sdp import SessionDescription
+from aiortc.sdp import FMTP_INT_PARAMETERS, SessionDescription
 from msgspec import Struct
 
 from media.opus import Wishes, parse_wishes
@@ -37,6 +38,7 @@ EVENT_TYPES = {48_000: 110, 8_000: 126}  # payload types of telephone-event by c
 
 SHORTEST = 12  # bytes; what is shorter is neither RTP, RTCP nor DTLS, and ends aiortc's transport
 LONGEST = 1500  # bytes; pylibsrtp raises ValueError for more, without a look at the keys
+_FMTP = re.compile(r"^(a=fmtp:\S+ )(.*)$", re.MULTILINE)
 _HELD = 50  # packets that overtake the end of the handshake
 _SOURCES = 64  # SSRCs of a call; libsrtp keeps each, and looks through them all for each packet
 
@@ -232,6 +234,24 @@ async def create_offer(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) ->
             media.rtp.codecs = transceiver._codecs
             media.rtp.headerExtensions = transceiver._headerExtensions
     return RTCSessionDescription(sdp=str(description), type="offer")
+
+
+def legible(sdp: str) -> str:
+    """Return a description whose format parameters aiortc reads.
+
+    It takes a space after a semicolon (as in RFC 7587 §7) for part of a name, and fails on malformed numbers.
+    """
+
+    def parameters(line: re.Match[str]) -> str:
+        found = (one.strip() for one in line[2].split(";"))
+        return line[1] + ";".join(one for one in found if _readable(one))
+
+    return _FMTP.sub(parameters, sdp)
+
+
+def _readable(parameter: str) -> bool:
+    name, equals, value = parameter.partition("=")
+    return bool(name) and (name not in FMTP_INT_PARAMETERS or value.isdecimal() or not equals)
 
 
 def choose_formats(transceiver: RTCRtpTransceiver, remote_sdp: str) -> Wishes:

@@ -28,7 +28,7 @@ _SET_PACKET_LOSS_PERC = 4014
 _SET_DTX = 4016
 _SET_SIGNAL = 4024
 _SIGNAL_VOICE = 3001
-_BANDWIDTHS = {8_000: 1101, 12_000: 1102, 16_000: 1103, 24_000: 1104, 48_000: 1105}  # by sampling rate
+_BANDWIDTHS = {8_000: 1101, 12_000: 1102, 16_000: 1103, 24_000: 1104, 40_000: 1105}  # by sampling rate
 
 # Of 0 to 10. The low one halves what encoding costs, for 0.09 PESQ-wb of 4.5; FEC, of few bits, needs more.
 _COMPLEXITY, _FEC_COMPLEXITY = 1, 5
@@ -41,7 +41,10 @@ class OpusError(Exception):
 
 
 class Wishes(Struct, frozen=True):
-    """What the other end wants to receive, by its format parameters (RFC 7587 §6.1); mono it gets anyway."""
+    """What the other end wants to receive, by its format parameters (RFC 7587 §6.1).
+
+    Mono and packets of 20 ms it gets anyway.
+    """
 
     max_bitrate: int = 510_000
     max_playback_rate: int = SAMPLE_RATE
@@ -193,7 +196,9 @@ def _library() -> ctypes.CDLL:
             return _declare(ctypes.CDLL(name))
         except (OSError, AttributeError):
             continue
-    raise OpusError("libopus not found: install the PyAV wheel (pip install av) or the system's libopus")
+    raise OpusError(
+        "no libopus from 1.4 on found: install the PyAV wheel (pip install av) or a newer one of the system"
+    )
 
 
 def _declare(lib: ctypes.CDLL) -> ctypes.CDLL:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aiortc import RTCConfiguration, RTCIceCandidate, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from media.adapter import IcePacing, choose_formats, close_connection, create_offer, formats
+from media.adapter import IcePacing, choose_formats, close_connection, create_offer, formats, legible
 from media.audio import Frame
 from media.dtmf import Event, EventReceiver
 from media.ends import Ends
@@ -134,7 +134,7 @@ class Peer:
         if offer == self._offered:
             return self._pc.localDescription.sdp
         _require_fingerprint(offer)
-        sdp, unresolved = _without_mdns(offer)
+        sdp, unresolved = _without_mdns(legible(offer))
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
         self._negotiated(choose_formats(self._transceiver, sdp))
         for other in self._pc.getTransceivers():
@@ -155,7 +155,7 @@ class Peer:
             return None
         self._applied = answer
         _require_fingerprint(answer)
-        sdp, unresolved = _without_mdns(answer)
+        sdp, unresolved = _without_mdns(legible(answer))
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         self._negotiated(choose_formats(self._transceiver, sdp))
         self._begin_watch()

@@ -314,11 +314,18 @@ async def test_a_digit_whose_end_is_lost_is_told_all_the_same(
     assert (digit.digit, round(digit.duration, 2)) == ("9", 0.06)
 
 
-async def test_what_the_other_end_wants_is_sent(stations: Make) -> None:
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "minptime=10;useinbandfec=0;maxaveragebitrate=20000;cbr=1",
+        "minptime=; useinbandfec=0; maxaveragebitrate=20000; maxplaybackrate=x; cbr=1;",  # as RFC 7587 writes
+    ],
+)
+async def test_what_the_other_end_wants_is_sent(stations: Make, parameters: str) -> None:
     a, b, at_a = stations("a"), stations("b"), Memory()
     a.engine.set_sink("ab", at_a)
     b.engine.set_source("ab", Tone(B_TONE))
-    wants = "a=fmtp:96 minptime=10;useinbandfec=0;maxaveragebitrate=20000;cbr=1"
+    wants = f"a=fmtp:96 {parameters}"
     await call(a, b, lambda line: wants if line.startswith("a=fmtp:96") else line)
     sizes: set[int] = set()
     a.engine._legs["ab"].ends.packet = lambda *packet: sizes.add(len(packet[3]))  # type: ignore[method-assign]

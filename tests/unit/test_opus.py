@@ -103,9 +103,12 @@ def test_cbr_keeps_packets_to_one_size(encoder: Encoder) -> None:
 
 
 NARROW, WIDE, SUPER = {*range(4), *range(16, 20)}, {*range(8, 12), *range(20, 24)}, {12, 13, *range(24, 28)}
+FULL = {14, 15, *range(28, 32)}
 
 
-@pytest.mark.parametrize(("rate", "configs"), [(8_000, NARROW), (16_000, WIDE), (31_000, SUPER)])
+@pytest.mark.parametrize(
+    ("rate", "configs"), [(8_000, NARROW), (16_000, WIDE), (31_000, SUPER), (44_100, FULL)]
+)
 def test_a_low_playback_rate_limits_the_bandwidth(encoder: Encoder, rate: int, configs: set[int]) -> None:
     encoder.set_format(cbr=False, max_playback_rate=rate)
     assert {encoder.encode(frame)[0] >> 3 for frame in voice(40)} <= configs  # RFC 6716 §3.1
