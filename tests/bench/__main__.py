@@ -17,11 +17,13 @@ import click
 from tests.bench import (
     browser_bench,
     call_bench,
+    choices_bench,
     cpu_bench,
     drift_bench,
     endurance_bench,
     fuzz_bench,
     latency_bench,
+    processing_bench,
     quality_bench,
     recorder_bench,
     roaming_bench,
@@ -32,13 +34,13 @@ from tests.bench.report import FOLDER, Row, console, show, write
 RESULT = FOLDER / "bench.json"
 
 
-def run(name: str, rows: Coroutine[Any, Any, list[Row]]) -> None:
+def run(name: str, rows: Coroutine[Any, Any, list[Row]], baseline: str = "stock aiortc") -> None:
     """Run one bench, show its table, and put its figures into the file."""
     start = time.monotonic()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     found = asyncio.run(rows)
     seconds = time.monotonic() - start
-    show(f"{name}: this machine, same run, {seconds:.0f} s", found)
+    show(f"{name}: this machine, same run, {seconds:.0f} s", found, baseline)
     results = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
     results[name] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
@@ -55,7 +57,7 @@ def run(name: str, rows: Coroutine[Any, Any, list[Row]]) -> None:
 def main(context: click.Context) -> None:
     """Measure everything, or one thing by name."""
     if context.invoked_subcommand is None:
-        for command in (setup, latency, quality, drift, cpu, call, recorder, browser):
+        for command in (setup, latency, quality, drift, cpu, choices, processing, call, recorder, browser):
             context.invoke(command)
         context.invoke(roaming)
         context.invoke(fuzz, packets=100_000)
@@ -101,6 +103,19 @@ def setup(rounds: int) -> None:
 def cpu(rounds: int, seconds: float, capacity: bool) -> None:
     """Processor time, calls per core, profiles."""
     run("cpu", cpu_bench.rows(rounds, seconds, capacity))
+
+
+@main.command()
+@click.option("--rounds", default=3, show_default=True)
+def choices(rounds: int) -> None:
+    """Encoding inline or in threads; the timers of calls."""
+    run("choices", choices_bench.rows(rounds), "the other way")
+
+
+@main.command()
+def processing() -> None:
+    """Echo, noise and gain in a simulated room."""
+    run("processing", processing_bench.rows(), "the library's pipeline")
 
 
 @main.command()

@@ -1,33 +1,25 @@
-"""The microphone's processing in a simulated room, beside the library's own ready-made pipeline.
+"""The microphone's processing in a simulated room, beside the library's own ready-made pipeline."""
 
-`python -m tests.bench.processing_bench` prints the rows as JSON and draws bench/processing.png, in 30 s.
-"""
-
-import json
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pywebrtc_audio as webrtc
-from matplotlib import pyplot
 
 from media import measure
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
 from media.processing import AudioProcessing, Processor
 from media.speech import speech
+from tests.bench import plots
+from tests.bench.report import FOLDER, Row, row
 from tests.room import Processing, Room, noise, paused, pcm, process
-
-PICTURE = Path("bench") / "processing.png"
 
 SECONDS = 24
 NEAR = (10.0, 14.0)
 JUMP = 18.0
 FLOOR_DBFS = -65.0
 WINDOW_SECONDS = 0.5
-
-Row: TypeAlias = dict[str, Any]
 
 
 class Stock:
@@ -69,10 +61,13 @@ def softer(before: Frame, after: Frame, start: float, end: float) -> float:
     return measure.level_dbfs(before[part]) - measure.level_dbfs(after[part])
 
 
-def levels(samples: Frame) -> list[float]:
+def levels(samples: Frame) -> plots.Points:
     """Return the level of each half second."""
     size = round(WINDOW_SECONDS * SAMPLE_RATE)
-    return [measure.level_dbfs(samples[at : at + size]) for at in range(0, len(samples) - size + 1, size)]
+    return [
+        ((at + size / 2) / SAMPLE_RATE, measure.level_dbfs(samples[at : at + size]))
+        for at in range(0, len(samples) - size + 1, size)
+    ]
 
 
 def milliseconds(make: Make) -> float:
@@ -94,18 +89,6 @@ def delay(make: Make) -> float:
     return measure.delay_seconds(process(make(), np.zeros_like(near), near), near) * 1000
 
 
-def row(name: str, value: float, unit: str, baseline: float, *, higher_is_better: bool = False) -> Row:
-    """Return a row, rounded."""
-    return {
-        "name": f"processing: {name}",
-        "value": round(value, 2),
-        "unit": unit,
-        "baseline": round(baseline, 2),
-        "ratio": round(value / baseline, 3) if baseline else 0.0,
-        "higher_is_better": higher_is_better,
-    }
-
-
 def room() -> tuple[Frame, Frame]:
     """Return what the far end says and what the microphone hears: echo, a sentence, a jump of the delay."""
     at = np.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
@@ -116,24 +99,30 @@ def room() -> tuple[Frame, Frame]:
     return far, heard
 
 
-def rows() -> list[Row]:
+async def rows() -> list[Row]:
     """Measure everything, and draw it."""
+    FOLDER.mkdir(exist_ok=True)
     far, heard = room()
     mine, stock = process(ours()(), far, heard), process(Stock(), far, heard)
     bare = process(ours(noise=False, gain=False)(), far, heard)
     stock_bare = process(Stock(noise=False, gain=False), far, heard)
-    draw(
+    plots.lines(
+        FOLDER / "processing.png",
+        "What comes back of the far end's own voice",
         {
             "microphone": levels(heard),
             "echo cancelled": levels(bare),
             "and noise, and gain": levels(mine),
             "the library's pipeline": levels(stock),
-        }
+        },
+        ("seconds", "dBFS, half seconds"),
+        spans=[(*NEAR, "someone near speaks"), (JUMP, SECONDS, "40 ms later")],
+        marker=".",
     )
     silence = np.zeros_like(heard)
     hum, voice = pcm(noise(SECONDS, -45, 3)), pcm(paused(speech("bob"), SECONDS, -30))
     result = [
-        row(name, softer(heard, a, *span), "dB", softer(heard, b, *span), higher_is_better=True)
+        row(name, softer(heard, a, *span), softer(heard, b, *span), "dB", higher_is_better=True)
         for name, a, b, span in (
             ("echo softer, 2 to 10 s, cancelled", bare, stock_bare, (2, 10)),
             ("echo softer, 2 to 10 s, all on", mine, stock, (2, 10)),
@@ -152,49 +141,29 @@ def rows() -> list[Row]:
         row(
             "white noise softer",
             softer(hum, quiet, 2, SECONDS),
-            "dB",
             softer(hum, stock_quiet, 2, SECONDS),
+            "dB",
             higher_is_better=True,
         ),
-        row("speech of -30 dBFS, off from -20 dBFS", abs(loudness + 20), "dB", abs(stock_loudness + 20)),
-        row("added delay, all on", delay(ours()), "ms", delay(Stock)),
-        row("added delay, echo only", delay(ours(noise=False, gain=False)), "ms", delay(stock_of("echo"))),
-        row("added delay, noise only", delay(ours(echo=False, gain=False)), "ms", delay(stock_of("noise"))),
-        row("added delay, gain only", delay(ours(echo=False, noise=False)), "ms", delay(stock_of("gain"))),
-        row("added delay, strongly", delay(ours(strong=True)), "ms", delay(Stock)),
-        row("CPU of 20 ms, all on", milliseconds(ours()), "ms", milliseconds(Stock)),
+        row("speech of -30 dBFS, off from -20 dBFS", abs(loudness + 20), abs(stock_loudness + 20), "dB"),
+        row("added delay, all on", delay(ours()), delay(Stock), "ms"),
+        row("added delay, echo only", delay(ours(noise=False, gain=False)), delay(stock_of("echo")), "ms"),
+        row("added delay, noise only", delay(ours(echo=False, gain=False)), delay(stock_of("noise")), "ms"),
+        row("added delay, gain only", delay(ours(echo=False, noise=False)), delay(stock_of("gain")), "ms"),
+        row("added delay, strongly", delay(ours(strong=True)), delay(Stock), "ms"),
+        row("CPU of 20 ms, all on", milliseconds(ours()), milliseconds(Stock), "ms"),
     ]
     for part in ("echo", "noise", "gain"):
         only = {one: one == part for one in ("echo", "noise", "gain")}
         result.append(
-            row(f"CPU of 20 ms, {part} only", milliseconds(ours(**only)), "ms", milliseconds(stock_of(part)))
+            row(f"CPU of 20 ms, {part} only", milliseconds(ours(**only)), milliseconds(stock_of(part)), "ms")
         )
     return [
         *result,
-        row("CPU of 20 ms, strongly", milliseconds(ours(strong=True)), "ms", milliseconds(Stock)),
+        row("CPU of 20 ms, strongly", milliseconds(ours(strong=True)), milliseconds(Stock), "ms"),
     ]
 
 
 def stock_of(part: str) -> Make:
     """Return the library's pipeline with one part on."""
     return lambda: Stock(echo=part == "echo", noise=part == "noise", gain=part == "gain")
-
-
-def draw(curves: dict[str, Sequence[float]]) -> None:
-    """Draw levels over time."""
-    pyplot.switch_backend("Agg")
-    figure, axes = pyplot.subplots(figsize=(9, 4.5), layout="constrained")
-    axes.axvspan(*NEAR, color="0.9", label="someone near speaks")
-    axes.axvline(JUMP, color="0.6", linestyle=":", label="the delay jumps by 40 ms")
-    for name, curve in curves.items():
-        axes.plot((np.arange(len(curve)) + 0.5) * WINDOW_SECONDS, curve, label=name)
-    axes.set(xlabel="s", ylabel="dBFS, half seconds", title="What comes back of the far end's own voice")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", loc="lower right")
-    PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=120)
-    pyplot.close(figure)
-
-
-if __name__ == "__main__":
-    print(json.dumps(rows(), indent=2))

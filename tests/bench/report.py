@@ -60,10 +60,10 @@ def row(
     return made
 
 
-def show(title: str, rows: Sequence[Row]) -> None:
-    """Print the rows as a table."""
+def show(title: str, rows: Sequence[Row], baseline: str = "stock aiortc") -> None:
+    """Print the rows as a table, beside this baseline."""
     table = Table(title=title)
-    for column in ("what", "callnode", "stock aiortc", "ratio", "libwebrtc"):
+    for column in ("what", "callnode", baseline, "ratio", "libwebrtc"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for one in rows:
         other = one.get("libwebrtc")
