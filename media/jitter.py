@@ -178,7 +178,6 @@ class JitterBuffer:
     """Order, wait for, give up and count the packets of one RTP stream at a time."""
 
     def __init__(self, has_fec: Callable[[bytes], bool]) -> None:
-        self.lost = 0  # packets given up
         self.discarded = 0  # packets that came too late or twice, or were dropped to catch up
         self.excess = 0  # samples by which the slack was beyond the target when last a packet was due
         self.samples = 20 * MILLISECOND  # of the last packet played
@@ -194,6 +193,7 @@ class JitterBuffer:
         self._sequence = 0  # of what was played last
         self._filled = 0  # samples filled while waiting for the cursor
         self._given_up: deque[int] = deque(maxlen=MAX_MISORDER)
+        self._passed_over: deque[int] = deque(maxlen=MAX_PACKETS)  # numbers that no sound has
 
     def __len__(self) -> int:
         return len(self._held)
@@ -229,15 +229,21 @@ class JitterBuffer:
         if late:
             self._given_up.remove(packet.timestamp)
             self.discarded += 1
-            self.lost -= 1
             return
         self._held[packet.timestamp] = packet
         if packet.timestamp > self._newest.timestamp:
-            if packet.sequence > self._newest.sequence + 1:
-                self._transits.missed(packet.sequence - self._newest.sequence - 1)
+            missed = self._sounds_between(self._newest.sequence, packet.sequence)
+            if missed > 0:
+                self._transits.missed(missed)
             self._newest = packet
         while len(self._held) > MAX_PACKETS or self._newest.timestamp - min(self._held) > MAX_HELD:
             self._drop_oldest()
+
+    def pass_over(self, ssrc: int, sequence: int) -> None:
+        """Take note of a packet that shares the numbers of the sound but is none: a digit (RFC 4733)."""
+        number = self._newest.sequence + _signed(sequence - self._newest.sequence, 16)
+        if ssrc == self._ssrc and number not in self._passed_over:
+            self._passed_over.append(number)
 
     def take(self, now: float) -> Release:
         """Return what to play next, and step behind it."""
@@ -277,8 +283,8 @@ class JitterBuffer:
     def _extended(self, sequence: int, timestamp: int, payload: bytes, arrival: int) -> Packet | None:
         """Return the packet in the order of the stream, none if a stream begins with it."""
         newest = self._newest
-        ahead = ((sequence - newest.sequence + 0x8000) & 0xFFFF) - 0x8000
-        later = ((timestamp - newest.timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        ahead = _signed(sequence - newest.sequence, 16)
+        later = _signed(timestamp - newest.timestamp, 32)
         moved = arrival - newest.arrival - later
         idle = not self._playing and not self._held
         if idle or not -MAX_MISORDER <= ahead <= MAX_DROPOUT or abs(moved) > RESTART:
@@ -289,6 +295,7 @@ class JitterBuffer:
         self.discarded += len(self._held)
         self._held.clear()
         self._given_up.clear()
+        self._passed_over.clear()
         self._ssrc = ssrc
         self._playing = self._pausing = False
         self._transits.move_to(transit)
@@ -304,13 +311,14 @@ class JitterBuffer:
             self._playing = False
         if not self._playing:
             return _IDLE
-        return _PAUSE if self._pausing else _LATE
+        others = any(number > self._newest.sequence for number in self._passed_over)
+        return _PAUSE if self._pausing or others else _LATE
 
     def _missing(self, clock: int) -> Release | None:
         """Return what to play while the first packet held is not the next, none to look again."""
         first = self._held[min(self._held)]
         gap = first.timestamp - self._cursor
-        count = first.sequence - self._sequence - 1
+        count = self._sounds_between(self._sequence, first.sequence)
         if self._playing and gap < 0:  # the one before lasts into it
             del self._held[first.timestamp]
             self.discarded += 1
@@ -326,14 +334,20 @@ class JitterBuffer:
         if recoverable:
             self._transits.lost(first.arrival - first.timestamp)
         self._given_up.append(self._cursor)
-        self.lost += 1
         self._cursor += samples
         self._sequence += 1
+        while self._sequence in self._passed_over:
+            self._sequence += 1
         if unheard:
             self._filled -= samples
             return None
         self.excess = excess
         return Recover(first.payload, samples) if recoverable else Conceal(samples)
+
+    def _sounds_between(self, before: int, after: int) -> int:
+        """Return how many packets between two numbers may be sound."""
+        between = after - before - 1
+        return between and between - sum(before < number < after for number in self._passed_over)
 
     def _unheard(self, samples: int, excess: int) -> bool:
         """Return whether the time of so many samples was filled while waiting for them."""
@@ -354,3 +368,9 @@ class JitterBuffer:
         self._sequence = first.sequence - 1
         self._filled = 0
         return None
+
+
+def _signed(difference: int, bits: int) -> int:
+    """Return a difference of numbers that wrap around as the nearer of its two readings."""
+    half = 1 << bits - 1
+    return (difference + half) % (2 * half) - half

@@ -200,7 +200,7 @@ class Peer:
             packets_received=reports.packets_received,
             bytes_received=self._receiver.bytes_received,
             jitter=stream.jitter if stream else 0.0,
-            packets_lost=counters.packets_lost,
+            packets_lost=stream.lost_in_all if stream else 0,
             packets_discarded=counters.packets_discarded,
             jitter_buffer_delay=counters.jitter_buffer_delay,
             jitter_buffer_target_delay=counters.jitter_buffer_target_delay,
@@ -277,6 +277,7 @@ class Peer:
             self._ends.packet(packet.ssrc, packet.sequence, packet.timestamp, packet.payload)
 
     def _hear_event(self, packet: RtpPacket, clock_rate: int) -> None:
+        self._receiver.pass_over(packet.ssrc, packet.sequence)
         if self._events is None or clock_rate != self._event_rate:
             self._events, self._event_rate = EventReceiver(clock_rate), clock_rate
         self._tell_pressed(self._events.receive(packet.timestamp, packet.payload))

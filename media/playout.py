@@ -39,7 +39,6 @@ class Counters(Struct):
     Delays are seconds, summed over the samples of `jitter_buffer_emitted_count`.
     """
 
-    packets_lost: int = 0
     packets_discarded: int = 0  # late, duplicate or dropped to catch up
     jitter_buffer_delay: float = 0.0
     jitter_buffer_target_delay: float = 0.0
@@ -76,14 +75,17 @@ class Playout:
     @property
     def counters(self) -> Counters:
         """Return what was done so far."""
-        counters, buffer = self._counters, self._buffer
-        counters.packets_lost, counters.packets_discarded = buffer.lost, buffer.discarded
-        return counters
+        self._counters.packets_discarded = self._buffer.discarded
+        return self._counters
 
     def put(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
         """Take in an Opus packet, with 32, 16 and 32 bits of its header, at a time in seconds."""
         if payload:
             self._buffer.put(ssrc, sequence, timestamp, payload, now)
+
+    def pass_over(self, ssrc: int, sequence: int) -> None:
+        """Take note of a packet of the stream that is no sound, as keypad digits are."""
+        self._buffer.pass_over(ssrc, sequence)
 
     def frame(self, now: float) -> Frame:
         """Return the next frame; silence where no stream is running."""

@@ -51,6 +51,10 @@ class Receiver:
         # What a stalled loop reads now has come before, about when the frames that are late were due.
         self._playout.put(ssrc, sequence, timestamp, payload, min(now, self._due))
 
+    def pass_over(self, ssrc: int, sequence: int) -> None:
+        """Take note of a packet of the stream that is no sound, as keypad digits are."""
+        self._playout.pass_over(ssrc, sequence)
+
     def finish(self) -> None:
         """Play at once what is held, and then no more; nothing when called from within playing."""
         if self._closed:

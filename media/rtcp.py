@@ -80,7 +80,8 @@ class Reports:
         self.packets_received += 1
         stream = self.reception
         if stream is None or stream.ssrc != ssrc:
-            stream = self.reception = Reception(ssrc, sequence)
+            lost = 0 if stream is None else stream.lost_in_all
+            stream = self.reception = Reception(ssrc, sequence, lost)
         if stream.add(sequence) and self._timer is not None:
             due = max(self._loop.time() + _REORDER_SECONDS, self._last + _EARLY_SECONDS)
             if due < self._timer.when():

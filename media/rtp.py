@@ -97,10 +97,14 @@ def audio_level(frame: Frame) -> int:
 
 
 class Reception:
-    """Count the packets of one received stream, as RTCP reports want it (RFC 3550 Appendix A)."""
+    """Count the packets of one received stream, as RTCP reports want it (RFC 3550 Appendix A).
 
-    def __init__(self, ssrc: int, sequence: int) -> None:
+    `lost_before` are those that were missing from the streams in whose place it came.
+    """
+
+    def __init__(self, ssrc: int, sequence: int, lost_before: int = 0) -> None:
         self.ssrc = ssrc
+        self._lost_before = lost_before
         self.received = 0
         self.newest = sequence - 1  # extended by the wraps
         self.jitter = 0.0  # seconds
@@ -116,7 +120,7 @@ class Reception:
             if sequence != self._restart:
                 self._restart = (sequence + 1) & 0xFFFF
                 return False
-            self.received = 0
+            self._lost_before, self.received = self.lost_in_all, 0
             self._first, self.newest = sequence, sequence - 1
             self._newest_before, self._received_before = self.newest, 0
             ahead = 1
@@ -138,6 +142,11 @@ class Reception:
     def lost(self) -> int:
         """Return how many packets are missing so far; duplicates make it too small."""
         return self.newest - self._first + 1 - self.received
+
+    @property
+    def lost_in_all(self) -> int:
+        """Return how many are missing, those included that were before the stream or before it began anew."""
+        return self._lost_before + self.lost
 
     def fraction_lost(self) -> int:
         """Return the share lost since it was last asked, in 256ths."""

@@ -13,7 +13,7 @@ class Stats(Struct, frozen=True):
     # inbound-rtp
     packets_received: int = 0
     bytes_received: int = 0
-    packets_lost: int = 0
+    packets_lost: int = 0  # that have not come, RFC 3550 §6.4.1
     packets_discarded: int = 0  # late, duplicate or dropped to catch up
     jitter: float = 0.0
     jitter_buffer_delay: float = 0.0

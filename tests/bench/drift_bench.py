@@ -73,7 +73,6 @@ def _rows(ppm: float, minutes: int, ours: Drift, stock: Drift) -> list[Row]:
 
     counters = ours.counters
     conditions: dict[str, Any] = {
-        "lost": counters.packets_lost,
         "discarded": counters.packets_discarded,
         "concealed_samples": counters.concealed_samples,
         "removed_samples": counters.removed_samples_for_acceleration,

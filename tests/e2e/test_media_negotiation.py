@@ -254,6 +254,10 @@ async def test_keypad_digits_go_both_ways(stations: Make) -> None:
         [one.digit for one in end.told(DtmfReceived, "ab") if isinstance(one, DtmfReceived)] for end in (a, b)
     ]
     assert digits == [["D"], ["1", "#"]]
+    for end in (a, b):  # they share the numbers of the sound
+        stats = end.engine.stats("ab")
+        assert stats is not None
+        assert stats.packets_lost == 0
 
 
 async def test_keypad_digits_take_the_payload_types_of_the_offer_and_keep_them(stations: Make) -> None:

@@ -103,6 +103,9 @@ async def test_a_replaced_stream_is_counted_anew(ends: tuple[End, End]) -> None:
     assert b.reports.received(1, 1) is b.reports.received(1, 2)
     assert b.reports.received(5, 9).received == 1
     assert b.reports.packets_received == 3
+    b.reports.received(5, 11)
+    last = b.reports.received(1, 7)
+    assert (last.lost, last.lost_in_all) == (0, 1)
 
 
 async def test_the_clock_of_keypad_digits_is_not_that_of_the_reports(ends: tuple[End, End]) -> None:

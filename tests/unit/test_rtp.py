@@ -125,6 +125,13 @@ def test_a_stream_that_begins_anew_is_counted_anew() -> None:
     assert stream.fraction_lost() == 0
 
 
+def test_what_was_lost_before_a_stream_or_its_new_beginning_stays_lost() -> None:
+    stream = Reception(1, 10, lost_before=7)
+    for sequence in (10, 12, 30_000, 30_001, 30_004):
+        stream.add(sequence)
+    assert (stream.lost, stream.lost_in_all) == (2, 10)
+
+
 def test_all_lost_is_255() -> None:
     stream = received(1)
     stream.fraction_lost()
