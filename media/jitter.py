@@ -27,6 +27,8 @@ LATE_SHARE = 0.01  # of packets may come after their time
 LOST_SHARE = 0.0055  # of packets may stay lost although the one after them carries them
 STEADY = 10 * MILLISECOND  # that one packet in ten may be late
 BURST = 1.5  # packets missing at once, on average, from which on losses come in bursts
+LONE = 2  # losses of one packet, counted beforehand: two lost by chance are no burst
+NEW = 2  # bursts that are waited for although nothing was sent again yet: the sender is only just told
 UNSEEN = 4  # packets to come may outdo n known ones by 4 / (4 + n) of the spread
 TOGETHER = 4 * MILLISECOND  # between packets that come at once
 MEMORY = 3 * SAMPLE_RATE  # of sound whose transits are remembered
@@ -122,6 +124,8 @@ class Transits:
     def missed(self, packets: int) -> None:
         """Take note that so many packets in a row had not come when the one after them did."""
         self._gaps.append((self._passed, packets))
+        if self._sorted:
+            self._aim()  # at once: the time that the burst leaves is to be filled
 
     def lost(self, transit: int) -> None:
         """Take note of a lost packet that one with such a transit carried, or was, a second time."""
@@ -152,8 +156,10 @@ class Transits:
         fastest, needed, count = self._sorted[0], self._exceeded_by(LATE_SHARE), len(self._sorted)
         needed += max(0, needed - self._sorted[count // 2]) * UNSEEN // (UNSEEN + count)
         lost_share = len(self._lost) * self._samples / min(self._passed, LOSS_MEMORY)
-        if self._lost and self._bursty:  # the packet that carries the lost one came when it was sent again
+        if self._bursty and self._lost:  # the packet that carries the lost one came when it was sent again
             needed = max(needed, max(transit for _, transit in self._lost) + self._samples)
+        elif self._bursty and len(self._gaps) <= NEW:
+            needed += 2 * self._samples
         elif lost_share > LOST_SHARE:
             needed = max(needed, self._exceeded_by(LOST_SHARE / lost_share) + self._samples)
         least = FLOOR if self._passed > SAMPLE_RATE // 2 else START
@@ -166,8 +172,8 @@ class Transits:
 
     @property
     def _bursty(self) -> bool:
-        gaps = self._gaps
-        return self.steady and len(gaps) > 1 and sum(packets for _, packets in gaps) >= BURST * len(gaps)
+        gaps = [packets for _, packets in self._gaps]
+        return self.steady and sum(gaps) + LONE >= BURST * (len(gaps) + LONE)
 
     def _exceeded_by(self, share: float) -> int:
         count = len(self._sorted)

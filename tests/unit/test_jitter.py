@@ -152,6 +152,25 @@ def test_packets_sent_again_with_the_next_make_good_what_is_lost(missing: int) -
     assert len(payloads(releases)) == 900 - missing - 45 * (missing - 1)
 
 
+@pytest.mark.parametrize(("missing", "wait"), [(2, 0), (3, 2)])
+def test_a_first_burst_is_answered_before_anything_is_sent_again(missing: int, wait: int) -> None:
+    line = Line()
+    line.run(200)
+    line.put(200 + missing)
+    assert wait * FRAME < line.buffer.target_delay <= wait * FRAME + 5 * MILLISECOND
+
+
+def test_bursts_after_which_nothing_is_sent_again_are_waited_for_no_more() -> None:
+    line = Line()
+    delays = []
+    for begin in (0, 100, 200):
+        line.run(begin + 97, begin=begin)
+        line.put(begin + 100)
+        delays.append(line.buffer.target_delay)
+    assert delays[0] > 2 * FRAME < delays[1]
+    assert delays[2] <= 5 * MILLISECOND
+
+
 def test_without_its_sound_in_the_next_one_a_lost_packet_is_concealed() -> None:
     line = Line()
     line.run(50)
