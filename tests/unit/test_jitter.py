@@ -171,6 +171,12 @@ def test_bursts_after_which_nothing_is_sent_again_are_waited_for_no_more() -> No
     assert delays[2] <= 5 * MILLISECOND
 
 
+def test_a_stream_that_begins_with_a_pause_has_no_delay_to_lengthen() -> None:
+    line = Line()
+    line.put(0, 3, payload=PAUSE)
+    assert line.buffer.target_delay == 0
+
+
 def test_without_its_sound_in_the_next_one_a_lost_packet_is_concealed() -> None:
     line = Line()
     line.run(50)
