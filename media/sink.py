@@ -81,12 +81,17 @@ class TeeSink:
     """Give every frame and packet to several sinks, and close them all."""
 
     def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
+        self.sinks = sinks
         self._packet_sinks = [sink for sink in sinks if isinstance(sink, PacketSink)]
+
+    @property
+    def underruns(self) -> int:
+        """How often sound was missing when it was due, at those of them that are speakers."""
+        return sum(getattr(sink, "underruns", 0) for sink in self.sinks)
 
     def write(self, frame: Frame) -> None:
         """Give the frame to each sink, in order."""
-        for sink in self._sinks:
+        for sink in self.sinks:
             sink.write(frame)
 
     def packet(self, ssrc: int, sequence: int, timestamp: int, payload: bytes) -> None:
@@ -97,7 +102,7 @@ class TeeSink:
     def close(self) -> None:
         """Close each sink, even if another one's close fails."""
         with ExitStack() as stack:
-            for sink in self._sinks:
+            for sink in self.sinks:
                 stack.callback(sink.close)
 
 

@@ -10,12 +10,12 @@ from typing import Self
 
 from msgspec import Struct
 
-from media.audio import Source
+from media.audio import Sink, Source
 from media.engine import IceServer, IceTransportPolicy
 from media.player import Player
 from node.call import AudioOptions, Call, Features, IncomingCall, StartCallOptions, Updated
 from node.credential import TokenCredential
-from node.devices import DeviceManager
+from node.devices import DeviceManager, speaker_in
 from node.errors import CallingError
 from node.events import Events
 from node.exchange import (
@@ -202,10 +202,14 @@ class CallAgent(Events):
         except Exception:
             source.close()
             raise
-        if audio.sink is None:
-            self._ringer.attach(call_id)
         self._runtime.engine.set_source(call_id, source)
+        self._let_hear(call_id, sink)
+
+    def _let_hear(self, call_id: str, sink: Sink | None) -> None:
+        """Let a sink listen to a call; whose tones are heard if that is a speaker of this machine."""
         self._runtime.engine.set_sink(call_id, sink)
+        _, hears = self._runtime.engine.ends(call_id)
+        (self._ringer.detach if speaker_in(hears) is None else self._ringer.attach)(call_id)
 
     def _news(self, news: News) -> None:
         match news:

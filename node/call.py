@@ -338,8 +338,7 @@ class Call(Events):
 
     def set_sink(self, sink: Sink | None) -> None:
         """Let something else listen to the call; the sink before it is closed."""
-        self._agent._ringer.detach(self.id)
-        self._agent._runtime.engine.set_sink(self.id, sink)
+        self._agent._let_hear(self.id, sink)
 
     async def wait_for(self, *states: CallState) -> CallState:
         """Return the state once it is one of `states`.

@@ -5,6 +5,7 @@ import contextlib
 
 from msgspec import Struct
 
+from media.audio import Sink
 from media.devices import (
     AudioDevice,
     AudioDevicesUpdated,
@@ -16,6 +17,7 @@ from media.devices import (
     SpeakerSink,
 )
 from media.processing import AudioProcessing
+from media.sink import TeeSink
 from node.events import Events, Handler, Tasks
 
 __all__ = [
@@ -27,6 +29,13 @@ __all__ = [
 ]
 
 _WATCHED = ("audio_devices_updated", "audio_device_switched")
+
+
+def speaker_in(sink: Sink | None) -> SpeakerSink | None:
+    """Return the speaker of this machine that a sink is, or that a tee gives to; None if it is not heard."""
+    if isinstance(sink, TeeSink):
+        return next(filter(None, map(speaker_in, sink.sinks)), None)
+    return sink if isinstance(sink, SpeakerSink) else None
 
 
 class SelectedDeviceChanged(Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from media.devices import MicrophoneSource, SpeakerSink
+from node.devices import speaker_in
 from node.events import Events
 from node.feature import CallFeature
 from node.judgement import Device, DiagnosticName, DiagnosticQuality, Observed, Said, media, network
@@ -102,7 +103,7 @@ class UserFacingDiagnosticsFeature(CallFeature):
             self._recent.clear()
         stats = call.stats
         source, sink = call._agent._runtime.engine.ends(call.id)
-        devices = call._agent._devices
+        devices, speaker = call._agent._devices, speaker_in(sink)
         seen = Observed(
             connected=connected,
             reconnecting=call.is_reconnecting,
@@ -113,7 +114,7 @@ class UserFacingDiagnosticsFeature(CallFeature):
             microphone=_microphone(source, bool(devices.microphones))
             if isinstance(source, MicrophoneSource)
             else None,
-            speaker=_speaker(sink, bool(devices.speakers)) if isinstance(sink, SpeakerSink) else None,
+            speaker=_speaker(speaker, bool(devices.speakers)) if speaker else None,
         )
         self.network._set(network(seen))
         self.media._set(media(seen))

@@ -1,7 +1,7 @@
 """What the user hears besides calls, by the state of these: rings, ringback, busy, waiting, keys. Pure.
 
-Tones of a call are played only where its sound goes to the devices: who brings a sink of its own, such as
-a program, hears nothing here.
+Tones of a call are played only where its sound goes to a speaker of this machine: who brings another sink,
+such as a program, hears nothing here.
 """
 
 from typing import Protocol
@@ -18,14 +18,14 @@ KEY_DBFS = -30.0
 
 
 class Plays(Protocol):
-    """A device that plays one sound at a time (media.player)."""
+    """A device that repeats one sound, or plays one once in its place (media.player)."""
 
-    def play(self, samples: Samples, *, loop: bool = True) -> None:
-        """Play from now on, over and over or once, instead of what plays."""
+    def repeat(self, samples: Samples | None) -> None:
+        """Play over and over, after what is played once; None is nothing."""
         ...
 
-    def stop(self) -> None:
-        """Be silent."""
+    def play(self, samples: Samples | None) -> None:
+        """Play once, then go on with what repeats; None is nothing."""
         ...
 
     def close(self) -> None:
@@ -49,8 +49,9 @@ class Ringer:
         self._belling = False
 
     def attach(self, call_id: str) -> None:
-        """Note that the sound of a call, from its beginning, goes to the devices."""
+        """Note that the sound of a call, also of one to come, goes to the devices."""
         self._audible.add(call_id)
+        self._refresh()
 
     def detach(self, call_id: str) -> None:
         """Note that its sound goes elsewhere."""
@@ -79,12 +80,11 @@ class Ringer:
         if call.replaces in self._audible:
             self._audible.add(call.id)
         ended = before is not None and before.live and not call.live
-        if before is None and self._playing is None:
-            self._talk.stop()
+        if before is None:
+            self._talk.play(None)
         self._refresh()
         if ended and (told := self._told(call)) is not None:
-            self._playing = None
-            self._talk.play(told, loop=False)
+            self._talk.play(told)
         if call.state is CallState.DISCONNECTED:
             del self._calls[call.id]
             self._audible.discard(call.id)
@@ -93,8 +93,7 @@ class Ringer:
     def pressed(self, call_id: str, digits: str) -> None:
         """Let the user hear the keys pressed in a call."""
         if call_id in self._audible:
-            self._playing = None
-            self._talk.play(dtmf_tone(digits, KEY_DBFS), loop=False)
+            self._talk.play(dtmf_tone(digits, KEY_DBFS))
 
     def close(self) -> None:
         """Be silent for good."""
@@ -108,17 +107,11 @@ class Ringer:
         due = self._due()
         if due is not self._playing:
             self._playing = due
-            if due is None:
-                self._talk.stop()
-            else:
-                self._talk.play(tone(due, self._country))
+            self._talk.repeat(None if due is None else tone(due, self._country))
         belling = self._rings and bool(self._incoming) and not any(c.live for c in self._calls.values())
         if belling is not self._belling:
             self._belling = belling
-            if belling:
-                self._bell.play(ring())
-            else:
-                self._bell.stop()
+            self._bell.repeat(ring() if belling else None)
 
     def _due(self) -> Tone | None:
         audible = [call for call in self._calls.values() if call.live and call.id in self._audible]

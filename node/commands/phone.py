@@ -180,15 +180,16 @@ def phone_options(command: Command) -> Command:
             raise click.UsageError("--loop and --hang-up-after-play need --play FILE.")
         if loop and options["hang_up_after_play"]:
             raise click.UsageError("Choose one of --loop and --hang-up-after-play.")
+        sound = Sound(microphone, speaker, play, loop, record, ring_speaker)
         try:
             client = CallClientOptions(
                 audio_processing=AudioProcessing(echo_cancellation, strong_noise_suppression=denoise),
                 tones=check_country(tones),
+                rings=sound.is_heard,
                 hold_audio=_HOLD_AUDIO[hold_audio],
             )
         except ValueError as error:
             raise CommandError(str(error)) from None
-        sound = Sound(microphone, speaker, play, loop, record, ring_speaker)
         return checked(*args, sound=sound, client=client, **options)
 
     return wrapped
@@ -237,7 +238,7 @@ def listen(access: Access, sound: Sound, client: CallClientOptions, as_json: boo
 
     Example: callnode listen
     """
-    client = replace(client, rings=sound.is_heard and not options["auto_answer"])
+    client = replace(client, rings=client.rings and not options["auto_answer"])
     run(lambda stop: _phone(stop, access, client, sound, as_json, None, **options))
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from media.measure import level_dbfs
-from media.sink import NumpySink
+from media.sink import NumpySink, TeeSink
 from media.source import NumpySource
 from media.speech import speech
 from node import diagnostics
@@ -80,6 +80,10 @@ async def test_a_call_without_any_device_is_told(
         await eventually(lambda: {event.kind for event in switched} == {"Microphone", "Speaker"})
         await eventually(lambda: call.stats is not None and call.stats.packets_sent > 50)
         assert call.state is CallState.CONNECTED
+        await told(call, {"noMicrophoneDevicesEnumerated", "noSpeakerDevicesEnumerated"})
+        call.set_sink(NumpySink())
+        await told(call, {"noMicrophoneDevicesEnumerated"})
+        call.set_sink(TeeSink(NumpySink(), devices.speaker_sink()))
         await told(call, {"noMicrophoneDevicesEnumerated", "noSpeakerDevicesEnumerated"})
     assert {(event.new, event.cause) for event in switched} == {(None, "missing")}
     assert "there is no microphone; going on without" in caplog.text

@@ -55,14 +55,14 @@ async def test_what_is_played_once_is_heard_whole_and_the_sink_is_closed(
 ) -> None:
     async with asyncio.timeout(PATIENCE):
         await player.played()
-        player.play(BEEP, loop=False)
+        player.play(BEEP)
         await player.played()
     [ear] = ears
     assert ear.closed.is_set()
     assert np.array_equal(ear.samples[FRAME_SAMPLES : len(BEEP)], BEEP[FRAME_SAMPLES:])
     assert not np.any(ear.samples[len(BEEP) + FRAME_SAMPLES :])
     async with asyncio.timeout(PATIENCE):
-        player.play(BEEP, loop=False)
+        player.play(BEEP)
         await player.played()
     assert len(ears) == 2
 
@@ -70,27 +70,35 @@ async def test_what_is_played_once_is_heard_whole_and_the_sink_is_closed(
 async def test_what_goes_on_is_heard_until_it_is_stopped_without_a_click(
     player: Player, ears: list[Ear]
 ) -> None:
-    player.play(tone(Tone.DIAL))
+    player.repeat(tone(Tone.DIAL))
     async with asyncio.timeout(PATIENCE):
         await player.played()
         [ear] = ears
         await ear.loud.wait()
         assert not ear.closed.is_set()
-        player.stop()
+        player.repeat(None)
         await ear.closed.wait()
     assert not np.any(ear.frames[-1][1])
     steps = np.abs(np.diff(ear.samples.astype(np.int32)))
     assert steps.max() <= 2 * np.abs(np.diff(tone(Tone.DIAL).astype(np.int32))).max()
 
 
-async def test_another_sound_takes_over_on_the_same_sink(player: Player, ears: list[Ear]) -> None:
-    player.play(tone(Tone.DIAL))
-    async with asyncio.timeout(PATIENCE):
-        await ears[0].loud.wait()
-        player.play(BEEP, loop=False)
-        await player.played()
+async def test_what_repeats_goes_on_after_what_is_played_once(player: Player, ears: list[Ear]) -> None:
+    hum = np.full(FRAME_SAMPLES, 1000, np.int16)
+    player.repeat(hum)
+    player.play(BEEP)
     [ear] = ears
-    assert ear.closed.is_set()
+    async with asyncio.timeout(PATIENCE):
+        await player.played()
+    assert not ear.closed.is_set()
+    assert np.array_equal(ear.samples[2 * FRAME_SAMPLES :][: len(BEEP) - FRAME_SAMPLES], BEEP[FRAME_SAMPLES:])
+    assert np.array_equal(ear.frames[-1][1], hum)
+    async with asyncio.timeout(PATIENCE):
+        player.play(BEEP)
+        player.play(None)
+        player.repeat(None)
+        await player.played()
+        await ear.closed.wait()
 
 
 @pytest.mark.parametrize("fail_at", [0, 3])
@@ -98,7 +106,7 @@ async def test_a_sink_that_fails_is_let_go(fail_at: int) -> None:
     ear = Ear(fail_at)
     player = Player(lambda: ear)
     async with asyncio.timeout(PATIENCE):
-        player.play(BEEP, loop=False)
+        player.play(BEEP)
         await player.played()
     assert ear.closed.is_set()
 
@@ -109,12 +117,12 @@ async def test_without_a_sink_nothing_is_heard() -> None:
 
     player = Player(open_sink)
     async with asyncio.timeout(PATIENCE):
-        player.play(BEEP, loop=False)
+        player.play(BEEP)
         await player.played()
 
 
 async def test_closed_it_is_silent_at_once(player: Player, ears: list[Ear]) -> None:
-    player.play(BEEP, loop=False)
+    player.play(BEEP)
     player.close()
     player.close()
     async with asyncio.timeout(PATIENCE):

@@ -77,6 +77,13 @@ def test_the_tee_gives_all_to_each_and_closes_all() -> None:
     assert one.closed and two.closed
 
 
+def test_the_tee_counts_what_its_speakers_missed() -> None:
+    class Late(NullSink):
+        underruns = 2
+
+    assert TeeSink(NumpySink(), Late(), TeeSink(Late())).underruns == 4
+
+
 @pytest.mark.parametrize(
     ("suffix", "least"), [(".wav", 0.999), (".flac", 0.999), (".mp3", 0.95), (".ogg", 0.9)]
 )

@@ -28,21 +28,21 @@ BOB = Party("8:acs:bob", "Bob", "bob")
 
 
 class Device:
-    """Remember what is played now: samples over and over, or once."""
+    """Remember what is played now: samples over and over, and once in their place."""
 
     def __init__(self) -> None:
         self.loops: Samples | None = None
         self.once: Samples | None = None
         self.closed = False
 
-    def play(self, samples: Samples, *, loop: bool = True) -> None:
-        self.loops, self.once = (samples, None) if loop else (None, samples)
+    def repeat(self, samples: Samples | None) -> None:
+        self.loops = samples
 
-    def stop(self) -> None:
-        self.loops = self.once = None
+    def play(self, samples: Samples | None) -> None:
+        self.once = samples
 
     def close(self) -> None:
-        self.stop()
+        self.loops = self.once = None
         self.closed = True
 
     def plays(self, samples: Samples | None) -> bool:
@@ -102,6 +102,8 @@ def test_who_brings_a_sink_hears_nothing(house: House) -> None:
     house.move("c3", CallState.RINGING)
     house.ringer.detach("c3")
     assert house.talk.plays(None)
+    house.ringer.attach("c3")
+    assert house.hears(Tone.RINGBACK)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,48 @@ def test_a_second_call_is_told_by_a_beep(house: House) -> None:
     house.ringer.leave("c1")
     house.end("c1", HUNG_UP)
     assert house.hears(None) and house.bell.plays(ring())
+
+
+def test_keys_do_not_silence_a_call_that_waits(house: House) -> None:
+    house.dial("c1")
+    house.move("c1", CallState.CONNECTED)
+    house.ringer.rang("c2")
+    house.ringer.pressed("c1", "1")
+    assert house.talk.once is not None
+    house.talk.once = None
+    assert house.hears(Tone.CALL_WAITING)
+
+
+def test_the_end_of_a_call_is_told_while_another_waits_beside_a_third(house: House) -> None:
+    house.dial("c1")
+    house.move("c1", CallState.LOCAL_HOLD)
+    house.dial("c2")
+    house.move("c2", CallState.CONNECTED)
+    house.ringer.rang("c3")
+    house.end("c2", HUNG_UP)
+    assert house.talk.once is tone(Tone.END, "de")
+    house.talk.once = None
+    assert house.hears(Tone.CALL_WAITING)
+
+
+def test_a_held_party_that_hangs_up_is_told_while_the_target_rings(house: House) -> None:
+    house.dial("c1")
+    house.move("c1", CallState.LOCAL_HOLD)
+    house.dial("c2")
+    house.move("c2", CallState.RINGING)
+    house.end("c1", HUNG_UP)
+    assert house.talk.once is tone(Tone.END, "de")
+    house.talk.once = None
+    assert house.hears(Tone.RINGBACK)
+
+
+def test_a_call_that_waited_rings_once_nobody_is_there(house: House) -> None:
+    house.dial("c1")
+    house.move("c1", CallState.CONNECTED)
+    house.ringer.rang("c2")
+    house.end("c1", HUNG_UP)
+    assert house.talk.once is tone(Tone.END, "de") and house.talk.loops is None
+    assert house.bell.plays(ring())
 
 
 def test_without_rings_only_calls_are_heard() -> None:
