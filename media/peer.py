@@ -316,7 +316,7 @@ class Peer:
     def _look(self) -> None:
         now = self._loop.time()
         connected, heard = self.connected, self._session.last_packet
-        if connected and (heard is None or self._ends.held):
+        if connected and (heard is None or self._ends.held or not self._session.may_receive):
             self._quiet_since = now
         elif connected and heard is not None:
             self._quiet_since = max(self._quiet_since, heard)

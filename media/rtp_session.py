@@ -38,21 +38,32 @@ class RtpSession:
         self._before: tuple[int, bytes] | None = None  # the last one sent, and its timestamp
         self._sending, self._sound, self._event = sending, sound, event
         self._loop = asyncio.get_running_loop()
+        self._transceiver = transceiver
         self._packer: Packer | None = None
         self._transport = RtpTransport(
             transceiver, self._start, self._stop, self._receive, self._receive_rtcp
         )
         self.reports = Reports(self._transport.ssrc, self._transport.send_rtcp, reported)
 
+    @property
+    def may_send(self) -> bool:
+        """Whether the negotiated direction lets us send."""
+        return self._transceiver.currentDirection in ("sendrecv", "sendonly")
+
+    @property
+    def may_receive(self) -> bool:
+        """Whether the negotiated direction lets the other end send."""
+        return self._transceiver.currentDirection in ("sendrecv", "recvonly")
+
     def send(
         self, payload_type: int | None, timestamp: int, payload: bytes, marker: bool, level: int
     ) -> None:
-        """Send a packet, of Opus or of another payload type; without a path it is dropped.
+        """Send a packet, of Opus or of another payload type; without a path it is dropped, and while held.
 
-        `level` is of RFC 6464.
+        `level` is of RFC 6464; whom the other end holds says not even silence (RFC 3264 §8.4).
         """
         packer = self._packer
-        if packer is not None:
+        if packer is not None and self.may_send:
             kind = self.formats.opus if payload_type is None else payload_type
             data = self._transport.protect(packer.pack(kind, timestamp, payload, marker=marker, level=level))
             if data is not None and self._transport.send(data):

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from media import peer
 from media.mixer import Mixer
+from media.orders import DtmfReceived, MediaLost, RemoteSpeaking, SendDtmf, SetHold, SpeakingWhileMuted
 from media.orders import Mute as MuteOrder
-from media.orders import RemoteSpeaking, SetHold, SpeakingWhileMuted
 from media.source import NumpySource
 from media.speech import speech
 from tests.e2e.media_pair import (
@@ -19,9 +20,11 @@ from tests.e2e.media_pair import (
     QUIET,
     Make,
     Memory,
+    Station,
     Tone,
     carry_reoffer,
     open_stations,
+    pair,
     talk,
     tone_dbfs,
 )
@@ -99,6 +102,44 @@ async def test_who_is_held_hears_the_hold_audio_of_the_holder(stations: Make) ->
     await hold(False, False, 4)
     await hears_just(at_a, B_TONE)
     await hears_just(at_b, A_TONE)
+
+
+@pytest.mark.parametrize("holders", ["one", "both"])
+async def test_who_is_held_sends_nothing_and_is_not_taken_for_lost(
+    stations: Make, monkeypatch: pytest.MonkeyPatch, holders: str
+) -> None:
+    monkeypatch.setattr(peer, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(peer, "WATCH_SECONDS", 0.05)
+    made = {name: stations(name) for name in "ab"}
+    made["a"].engine._hold_audio = lambda: Tone(H_TONE)
+    a, b, at_a, at_b = await pair(made.__getitem__)
+    a.engine.carry_out(SetHold("ab", local=True, remote=holders == "both", offerer=True))
+    b.engine.carry_out(SetHold("ab", local=holders == "both", remote=True, offerer=False))
+    await carry_reoffer(a, b, "ab", 1)
+    await hears_just(at_b, *([H_TONE] if holders == "one" else []))
+    before = packets_sent(a), packets_sent(b)
+    b.engine.carry_out(SendDtmf("ab", "5"))
+    await at_a.more(1.0)  # in which a pause is said twice
+    assert packets_sent(b) == before[1]
+    assert packets_sent(a) >= before[0] + 40 if holders == "one" else packets_sent(a) == before[0]
+    for station in (a, b):  # on again, though the other end does not know it yet
+        station.engine.carry_out(SetHold("ab", local=False, remote=False, offerer=station is a))
+    await at_a.more(0.6)
+    assert not a.told(MediaLost, "ab")
+    await carry_reoffer(a, b, "ab", 2)
+    await hears_just(at_a, B_TONE)
+    await hears_just(at_b, A_TONE)
+    assert not a.told(DtmfReceived, "ab")
+    for station in (a, b):  # what was not sent has no number
+        stats = station.engine.stats("ab")
+        assert stats is not None
+        assert stats.packets_lost == 0
+
+
+def packets_sent(station: Station) -> int:
+    stats = station.engine.stats("ab")
+    assert stats is not None
+    return stats.packets_sent
 
 
 async def test_volume_and_who_talks(stations: Make) -> None:
