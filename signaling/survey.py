@@ -47,7 +47,9 @@ class SurveyApi:
 
     async def _had_part(self, raw_id: str, call_id: str) -> bool:
         hub = self._hub
-        legs = ((leg, call.id) for call in hub.calls.all.values() for leg in call.legs)
+        # Who leaves a group that was a call of two has had a part in that call, which is not over.
+        origins = (group.origin for group in hub.groups.all.values() if group.origin is not None)
+        legs = ((leg, call.id) for call in (*hub.calls.all.values(), *origins) for leg in call.legs)
         mine = ((leg.session, each) for leg, each in legs if leg.party.raw_id == raw_id)
         if any(hub.names.of(session, each) == call_id for session, each in mine):
             return True

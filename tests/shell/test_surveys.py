@@ -19,6 +19,7 @@ from node import (
     OverallRating,
     StartCallOptions,
 )
+from signaling.group import Group
 from signaling.messages import CallAnswer, CallConnected, CallEnd, CallEnded, CallIncoming, CallPlace, CallUp
 from signaling.reasons import HUNG_UP
 from signaling.server import HubServer
@@ -63,6 +64,18 @@ async def test_a_call_that_is_up_is_known_by_the_id_that_the_end_has(client: Cli
     await alice.say(CallPlace("n1", "bob", "v=0"))
     await until(bob, CallIncoming)
     hub._core.hub.names.give(alice.welcome.session, "n1", "c1")
+    assert [(await submit(client, token, call_id, SURVEY)).status for call_id in ("c1", "n1")] == [200, 404]
+
+
+async def test_who_left_a_group_that_was_a_call_of_two_had_a_part_in_it(
+    client: Client, hub: HubServer
+) -> None:
+    token = (await client.token("alice"))[1]
+    alice, bob = await client.join(token), await client.join((await client.token("bob"))[1])
+    await alice.say(CallPlace("c1", "bob", "v=0"))
+    await until(bob, CallIncoming)
+    core = hub._core.hub
+    core.groups.all["g1"] = Group(id="g1", mixer="m", promoted=True, origin=core.calls.all.pop("c1"))
     assert [(await submit(client, token, call_id, SURVEY)).status for call_id in ("c1", "n1")] == [200, 404]
 
 
