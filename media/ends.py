@@ -68,8 +68,8 @@ class Ends:
             source, frame = None, SILENCE
         return self._said.join(source, frame)
 
-    def write(self, frame: Frame) -> None:
-        """Let the sink hear a frame, or silence in its place while holding or muted."""
+    def write(self, frame: Frame, path: object) -> None:
+        """Let the sink hear a frame of a path, or silence in its place while holding or muted."""
         if self.waiting:
             return
         if self._there.rest() if self.held else self._there.hear(frame):
@@ -80,7 +80,7 @@ class Ends:
         deaf = self.local_hold or self.incoming_muted
         heard = SILENCE if deaf else self.incoming.apply(frame)
         try:
-            sink.write(self._heard.join(None if deaf else self, heard))
+            sink.write(self._heard.join(None if deaf else path, heard))
         except Exception:
             _log.exception("sink failed and is replaced by none: %s", type(sink).__name__)
             self.set_sink(None)

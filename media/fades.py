@@ -8,6 +8,7 @@ from media.audio import SILENCE, Frame, level_dbfs
 
 FADE_SAMPLES = 240  # 5 ms
 
+_EVEN_SAMPLES = 48  # 1 ms
 _METER_FRAMES = 5  # 100 ms, so that a meter at 10 Hz misses nothing
 _RISE = np.arange(FADE_SAMPLES, dtype=np.float32) / FADE_SAMPLES
 
@@ -41,9 +42,15 @@ def faded(frame: Frame, tail: Frame) -> Frame:
 
 
 def continued(frame: Frame) -> Frame:
-    """Return 5 ms that a frame could go on with: what came after its own past where that was most alike."""
+    """Return 5 ms that a frame could go on with: what came after its own past where that was most alike.
+
+    What these places differ by is evened out over 1 ms: no step, and no thump.
+    """
     sound = frame.astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(sound[:-FADE_SAMPLES], FADE_SAMPLES)
     alike = np.einsum("ij,ij->i", windows, windows) - 2 * (windows @ sound[-FADE_SAMPLES:])
     start = int(np.argmin(alike)) + FADE_SAMPLES
-    return frame[start : start + FADE_SAMPLES]
+    step = sound[-1] - sound[start - 1]
+    after = sound[start : start + FADE_SAMPLES]
+    after[:_EVEN_SAMPLES] += step * (1 - np.arange(_EVEN_SAMPLES, dtype=np.float32) / _EVEN_SAMPLES)
+    return np.clip(after, -32768, 32767).astype(np.int16)

@@ -26,6 +26,7 @@ CONNECT_SECONDS = 10.0  # from both descriptions to ICE and DTLS up
 SILENT_SECONDS = 10.0  # without any packet, although none holds
 WARN_SECONDS = 3.0
 WATCH_SECONDS = 1.0
+SOONEST_SECONDS = 0.01  # from the last frame of a path to the first of the one that takes its place
 EVENT_SECONDS = 0.5  # without a packet of it, until a keypad digit whose end was lost is over
 
 
@@ -54,6 +55,8 @@ class Peer:
     ) -> None:
         self._ends = ends
         self._deaf = deaf
+        self._relieves: Peer | None = None  # is heard until this one has a frame
+        self._written_at = 0.0  # loop time
         self._lost = lost
         self._pressed = pressed
         self._silent = silent
@@ -114,9 +117,13 @@ class Peer:
         return description is not None and _ice_user(description.sdp) == _ice_user(sdp)
 
     def take_place_of(self, before: "Peer") -> None:
-        """Be heard in the place of another path of the call; what that one holds is heard first."""
-        before._receiver.finish()
-        before._deaf, self._deaf = True, False
+        """Be heard in the place of another path of the call, which is heard until this one has a frame.
+
+        What that one holds is heard at once if it is lost, and else never: both carry the same sound.
+        """
+        self._relieves = before
+        if before.closed or before.silent:
+            before._receiver.finish()
 
     async def offer(self) -> str:
         """Return an offer with all candidates, or a re-offer of the current direction."""
@@ -259,8 +266,15 @@ class Peer:
             self._sender.close()
 
     def _write(self, frame: Frame) -> None:
+        now, before = self._loop.time(), self._relieves
+        if before is not None:
+            before._deaf = True
+            if now < before._written_at + SOONEST_SECONDS:
+                return
+            self._deaf, self._relieves = False, None
         if not self._deaf:
-            self._ends.write(frame)
+            self._written_at = now
+            self._ends.write(frame, self)
 
     def _negotiated(self, wishes: Wishes) -> None:
         self._session.formats = formats(self._transceiver)

@@ -17,15 +17,16 @@ class Shared:
         self._count = 0
 
     def reader(self) -> Callable[[], Frame]:
-        """Return what reads the sound from now on, 20 ms at a time."""
-        at = self._count
+        """Return what reads the sound, 20 ms at a time, from the newest frame on when it first does."""
+        at, begun = self._count, False
 
         def read() -> Frame:
-            nonlocal at
+            nonlocal at, begun
             if at == self._count:
                 self._frames.append(self._read())
                 self._count += 1
-            at = max(at + 1, self._count - len(self._frames) + 1)
+            kept = len(self._frames) if begun else 1
+            at, begun = max(at + 1, self._count - kept + 1), True
             return self._frames[at - self._count - 1]
 
         return read

@@ -1,12 +1,15 @@
-"""A path that is lost is made anew under the same call: what is said before, meanwhile and after."""
+"""A path is made anew under the same call: what is heard before, meanwhile and after."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import numpy as np
 import pytest
 from aioice.ice import StunProtocol
 
 from media import peer
+from media.audio import FRAME_SECONDS, Frame
+from media.measure import longest_silence
 from media.orders import (
     AnswerReady,
     ApplyAnswer,
@@ -14,6 +17,7 @@ from media.orders import (
     Close,
     Closed,
     Failed,
+    GoOver,
     MakeAnswer,
     MakeOffer,
     MediaLost,
@@ -21,10 +25,12 @@ from media.orders import (
     OfferReady,
     PathBack,
     PathLost,
+    PathReady,
     Renew,
     ReofferReady,
     SetHold,
 )
+from media.playout import Playout
 from node import CallState
 from tests.e2e.media_pair import (
     A_TONE,
@@ -103,6 +109,38 @@ async def test_a_lost_path_is_made_anew(stations: Make, cut: Callable[[], None])
     await carry_reoffer(a, b, "ab", 3)
     await hears(at_a, only=B_TONE, others=(A_TONE,))
     await hears(at_b, only=A_TONE, others=(B_TONE,))
+
+
+async def test_another_path_is_gone_over_to_without_click_gap_or_repetition(
+    stations: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _, at_b = await pair(stations)
+    start, joints, drained = len(at_b.frames), list[int](), list[Playout]()
+
+    def drain(playout: Playout, now: float) -> list[Frame]:
+        drained.append(playout)
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Playout, "drain", drain)
+        for count in (1, 2, 3, 4):
+            a.engine.carry_out(Renew("ab"))
+            await carry_reoffer(a, b, "ab", count)
+            for station in (a, b):
+                await station.news(PathReady, "ab", count)
+            for station in (a, b):
+                station.engine.carry_out(GoOver("ab"))
+            await b.news(PathBack, "ab", count)
+            joints.append(len(at_b.frames))
+            await a.news(PathBack, "ab", count)
+        assert drained == []  # the new path brings the same sound
+    await at_b.more(0.5)
+    sound, times = np.concatenate(at_b.frames[start:]), at_b.times[start:]
+    assert longest_silence(sound) == 0.0
+    assert abs(len(times) - 1 - (times[-1] - times[0]) / FRAME_SECONDS) < 5
+    for at in joints:
+        around = np.concatenate(at_b.frames[at - 2 : at + 4]).astype(np.int32)
+        assert np.abs(np.diff(around)).max() < 1000  # a sine of 440 Hz steps by 461; a click by up to 16000
 
 
 async def test_mute_and_hold_outlive_the_path(stations: Make, cut: Callable[[], None]) -> None:

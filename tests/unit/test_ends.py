@@ -56,7 +56,7 @@ def steps(frames: list[Frame]) -> int:
 def test_without_ends_there_is_silence() -> None:
     ends = Ends()
     assert not ends.read().any()
-    ends.write(SILENCE)
+    ends.write(SILENCE, ends)
     ends.close()
     assert ends.level_in == ends.level_out == -96.0
 
@@ -81,7 +81,7 @@ def test_hearing_is_silenced_without_a_click() -> None:
     ends.set_sink(sink)
     for local, remote, muted in ((0, 0, 0), (1, 0, 0), (0, 0, 0), (0, 1, 0), (0, 0, 0), (0, 0, 1)):
         ends.local_hold, ends.remote_hold, ends.incoming_muted = bool(local), bool(remote), bool(muted)
-        ends.write(frame)
+        ends.write(frame, ends)
     assert [frame[-1] for frame in sink.heard] == [20_000, 0, 20_000, 20_000, 20_000, 0]
     assert steps(sink.heard) <= MAX_STEP
 
@@ -105,8 +105,8 @@ def test_who_is_held_hears_the_hold_audio_and_nothing_else(muted: bool) -> None:
         holder.local_hold, holder.remote_hold = holds
         held.remote_hold, held.local_hold = holds
         said.append(holder.read())
-        held.write(said[-1])
-        holder.write(held.read())
+        held.write(said[-1], held)
+        holder.write(held.read(), holder)
         heard.append((int(hears(held)[-1]), int(hears(holder)[-1])))
     voice = 0 if muted else 20_000
     assert heard == [(voice, voice), (-10_000, 0), (-10_000, 0), (0, 0), (0, -10_000), (voice, voice)]
@@ -139,10 +139,10 @@ def test_volumes_go_with_source_and_sink() -> None:
     old.set_source(both)
     old.set_sink(both)
     old.outgoing.volume, old.incoming.volume = 0.5, 2.0
-    old.write(both.read())
+    old.write(both.read(), old)
     assert (old.read()[-1], both.heard[-1][-1]) == (4_000, 16_000)
     old.move_to(new)
-    new.write(both.read())
+    new.write(both.read(), new)
     assert (new.read()[-1], both.heard[-1][-1]) == (4_000, 16_000)
     assert old.outgoing.volume == old.incoming.volume == 1.0
 
@@ -159,7 +159,7 @@ def test_who_talks_is_told() -> None:
     def pass_time() -> None:
         for _ in range(50):
             ends.read()
-            ends.write(said.read())
+            ends.write(said.read(), ends)
 
     pass_time()
     assert told == [("there", True)]
@@ -181,13 +181,13 @@ def test_a_sound_that_takes_over_does_so_at_its_first_sample() -> None:
     before = speech("alice")[48_000 : 48_000 + 5 * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     after = speech("bob")[48_000 : 48_000 + 5 * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     for frame in before:
-        new.write(after[0])  # not yet
-        old.write(frame)
+        new.write(after[0], new)  # not yet
+        old.write(frame, old)
     old.move_to(new)
     new.waiting = False
     for frame in after:
-        new.write(frame)
-        old.write(before[0])  # no longer
+        new.write(frame, new)
+        old.write(before[0], old)  # no longer
     heard = np.concatenate(ear.heard)
     wanted = np.concatenate((*before, *after))
     different = np.flatnonzero(heard != wanted)
@@ -198,6 +198,16 @@ def test_a_sound_that_takes_over_does_so_at_its_first_sample() -> None:
     assert steps([heard[start - FRAME_SAMPLES : start + FRAME_SAMPLES]]) <= own + MAX_STEP
 
 
+def test_another_path_of_the_call_is_heard_without_a_click() -> None:
+    ends, sink = Ends(), Constant()
+    ends.set_sink(sink)
+    for path, value in (("first", 20_000), ("first", 20_000), ("second", -20_000), ("second", -20_000)):
+        ends.write(Constant(value).read(), path)
+    assert [frame[-1] for frame in sink.heard] == [20_000, 20_000, -20_000, -20_000]
+    assert steps(sink.heard) <= 2 * MAX_STEP
+    assert np.array_equal(sink.heard[3], Constant(-20_000).read())  # faded only where the paths meet
+
+
 def test_ends_move_with_the_sound_they_were_in() -> None:
     old, new, both = Ends(), Ends(), Constant()
     replaced = Constant()
@@ -205,12 +215,12 @@ def test_ends_move_with_the_sound_they_were_in() -> None:
     old.set_sink(both)
     new.set_source(replaced)
     new.waiting = True
-    old.write(both.read())
-    new.write(both.read())
+    old.write(both.read(), old)
+    new.write(both.read(), new)
     assert not new.read().any()
     old.move_to(new)
     new.waiting = False
-    new.write(Constant(-20_000).read())
+    new.write(Constant(-20_000).read(), new)
     assert (both.closed, replaced.closed) == (0, 1)
     assert (old.source, old.sink, new.source, new.sink) == (None, None, both, both)
     assert steps(both.heard) <= 2 * MAX_STEP
@@ -286,11 +296,11 @@ def test_a_faulty_sink_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
     ends, sink, good = Ends(), Broken(), Constant()
     ends.set_sink(sink)
     for _ in range(2):
-        ends.write(SILENCE)
+        ends.write(SILENCE, ends)
     assert (ends.sink, sink.closed) == (None, 1)
     assert caplog.text.count("replaced by none") == caplog.text.count("failed to close") == 1
     ends.set_sink(good)
-    ends.write(good.read())
+    ends.write(good.read(), ends)
     assert good.heard[0][-1] == 20_000
 
 

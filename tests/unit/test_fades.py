@@ -5,6 +5,7 @@ import pytest
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame
 from media.fades import FADE_SAMPLES, Joined, continued, faded
+from media.speech import speech
 
 pytestmark = pytest.mark.unit
 
@@ -59,6 +60,15 @@ def test_a_sound_goes_on_as_it_was() -> None:
     frame = sine(500, 0)
     assert np.abs(continued(frame) - sine(500, FRAME_SAMPLES, count=FADE_SAMPLES)).max() <= 2
     assert not continued(np.zeros(FRAME_SAMPLES, np.int16)).any()
+
+
+def test_speech_is_cut_off_anywhere_without_a_step() -> None:
+    voice, silence = speech("alice"), np.zeros(FRAME_SAMPLES, np.int16)
+    for at in range(0, len(voice) - FRAME_SAMPLES, 397):
+        frame = voice[at : at + FRAME_SAMPLES]
+        heard = np.concatenate((frame, faded(silence, continued(frame)))).astype(np.int32)
+        steps = np.abs(np.diff(heard))
+        assert steps[FRAME_SAMPLES - 1 :].max() <= 1.1 * steps[: FRAME_SAMPLES - 1].max() + 50
 
 
 def test_loud_sounds_are_crossed_without_overflow() -> None:

@@ -25,6 +25,14 @@ def test_whoever_is_first_lets_it_go_on_and_all_read_the_same() -> None:
 
 def test_who_falls_behind_misses_some() -> None:
     one, two = (shared_sound := shared()).reader(), shared_sound.reader()
+    two()
     for _ in range(10):
         one()
     assert [int(two()[0]) for _ in range(5)] == [8, 9, 10, 11, 12]
+
+
+def test_who_begins_later_is_not_behind() -> None:
+    one, two = (shared_sound := shared()).reader(), shared_sound.reader()
+    for _ in range(10):
+        one()
+    assert [int(each()[0]) for each in (two, one, two)] == [10, 11, 11]
