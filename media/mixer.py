@@ -39,7 +39,7 @@ def soft_clip(sound: NDArray[np.int32]) -> Frame:
 
 
 class Gain:
-    """How loud a sound is to be: 1 as it is, 0 not at all; a change takes 5 ms. At most 4 (12 dB)."""
+    """How loud a sound is to be: 1 as it is, 0 not at all; a change takes 5 ms, or one shorter block. At most 4 (12 dB)."""
 
     MOST = 4.0
 
@@ -63,8 +63,9 @@ class Gain:
             return frame
         sound = frame * np.float32(self._volume)
         if self._before != self._volume:
-            ramp = np.linspace(self._before, self._volume, FADE_SAMPLES, dtype=np.float32)
-            sound[:FADE_SAMPLES] = frame[:FADE_SAMPLES] * ramp
+            count = min(FADE_SAMPLES, len(frame))  # a card may ask for less
+            ramp = np.linspace(self._before, self._volume, count, dtype=np.float32)
+            sound[:count] = frame[:count] * ramp
             self._before = self._volume
         return soft_clip(sound.astype(np.int32))
 

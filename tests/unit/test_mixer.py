@@ -233,6 +233,14 @@ def test_a_gain_changes_without_a_click() -> None:
             gain.volume = wrong
 
 
+def test_a_gain_changes_within_a_block_shorter_than_a_fade() -> None:
+    gain = Gain()
+    gain.volume = 0.5
+    heard = gain.apply(np.full(100, 8_000, np.int16))
+    assert [len(heard), int(heard[0]), int(heard[-1])] == [100, 8_000, 4_000]
+    assert int(gain.apply(np.full(100, 8_000, np.int16))[0]) == 4_000
+
+
 def test_who_talks_is_told_the_dominant_one_first() -> None:
     told: list[int] = []
     mixer = Mixer(lambda: told.append(len(mixer.speakers)))
