@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -20,7 +21,11 @@ Kind = Literal["Microphone", "Speaker"]
 
 # Measured on virtual cards: shorter periods of a speaker leave holes, those of a microphone none.
 PERIOD_SECONDS: dict[Kind, float] = {"Microphone": 0.010, "Speaker": 0.020}
+# Of it a sound server keeps one period for a speaker, and the card has as much again: measured on PulseAudio
+# and PipeWire, more is silence. To hold more there is to be heard as much later.
 _BUFFER_SECONDS = 0.120
+_SERVED_SECONDS = 2 * PERIOD_SECONDS["Speaker"]
+_WORKS_SECONDS = 0.010  # even a dead card takes what is played first
 # A busy Python thread otherwise keeps the card's callback waiting 5 ms at a time, which is heard as holes.
 _SWITCH_SECONDS = 0.0005
 
@@ -33,6 +38,11 @@ class AudioDevice(Struct, frozen=True):
     kind: Kind
     is_system_default: bool
 
+    @property
+    def is_real(self) -> bool:
+        """Whether it is one to talk by: no monitor of a speaker, no stand-in of a sound server for none."""
+        return not (self.id.endswith(".monitor") or self.id == "auto_null")
+
 
 class CardError(Exception):
     """A card cannot be opened."""
@@ -42,13 +52,16 @@ class Card:
     """An open microphone or speaker: a device's id, "" for the system's default, None for the null device.
 
     `turn` is called in the card's own thread, with what a microphone heard, or with how many samples a
-    speaker wants, which it returns. Raises CardError. Opening and closing take some tens of milliseconds.
+    speaker wants, which it returns. `missed` counts the holes: the card called later than it had sound for.
+    Raises CardError. Opening and closing take some tens of milliseconds, or as long as a sound server hangs.
     """
 
     def __init__(self, kind: Kind, device_id: str | None, turn: Callable[[Any, float], Frame | None]) -> None:
         self.kind = kind
         self.device_id = device_id
-        self.last = time.monotonic()  # when the card last called
+        self._first = math.inf  # when the card called
+        self.last = -math.inf
+        self.missed = 0
         self._turn = turn
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         make = miniaudio.CaptureDevice if kind == "Microphone" else miniaudio.PlaybackDevice
@@ -63,12 +76,19 @@ class Card:
                 backends=[miniaudio.Backend.NULL] if device_id is None else [],
                 app_name="callnode",
             )
+            self._holds = self._seconds_held()
             callback = self._heard() if kind == "Microphone" else self._played()
             next(callback)
             self._device.start(callback)
         except miniaudio.MiniaudioError as error:
             self.close()
             raise CardError(str(error)) from error
+        self.opened = time.monotonic()
+
+    @property
+    def works(self) -> bool:
+        """Whether the card has called again since it was opened."""
+        return self.last - self._first >= _WORKS_SECONDS
 
     def close(self) -> None:
         """Close the device, and the connection to the sound server, which miniaudio would keep."""
@@ -78,10 +98,22 @@ class Card:
             self._device._context = None
             miniaudio.lib.ma_context_uninit(context)
 
+    def _seconds_held(self) -> float:
+        if self.device_id is None:
+            return math.inf
+        served = self.kind == "Speaker" and self._device.backend == "PulseAudio"
+        return _SERVED_SECONDS if served else _BUFFER_SECONDS
+
+    def _called(self) -> None:
+        now = time.monotonic()
+        self.missed += self.works and now - self.last > self._holds
+        self._first = min(self._first, now)
+        self.last = now
+
     def _heard(self) -> Generator[None, bytearray, None]:
         while True:
             data = yield
-            self.last = time.monotonic()
+            self._called()
             with _told():
                 self._turn(np.frombuffer(data, np.int16), self.last)
 
@@ -89,7 +121,7 @@ class Card:
         sound = b""
         while True:
             count = yield sound
-            self.last = time.monotonic()
+            self._called()
             sound = bytes(2 * count)
             with _told():
                 played = self._turn(count, self.last)

@@ -7,19 +7,11 @@ from collections.abc import Callable
 
 from media.cards import AudioDevice as AudioDevice
 from media.cards import Kind as Kind
-from media.cards import cards, choose
-from media.keeper import (
-    AudioDevicesUpdated,
-    AudioDeviceSwitched,
-    DeviceEvent,
-    End,
-    Keeper,
-    MicrophoneSource,
-    Role,
-    SpeakerSink,
-    Wishes,
-)
+from media.cards import choose
+from media.device_ends import End, MicrophoneSource, SpeakerSink
+from media.keeper import AudioDevicesUpdated, AudioDeviceSwitched, DeviceEvent, Keeper, Role, Wishes
 from media.processing import AudioProcessing
+from media.scanner import Scanner
 
 __all__ = [
     "AudioDevice",
@@ -36,6 +28,7 @@ __all__ = [
 log = logging.getLogger("callnode.media.devices")
 
 _PAUSE_AFTER_ERROR = 1.0
+_CLOSE_SECONDS = 2.0
 _KINDS: dict[Role, Kind] = {"microphone": "Microphone", "speaker": "Speaker", "ring": "Speaker"}
 
 
@@ -43,16 +36,18 @@ class Devices:
     """Find microphones and speakers, and open each at most once, however many calls use it.
 
     A source or sink without a device of its own follows what is selected for its role, at first the
-    system's default. When a device fails or disappears, what uses it goes on on the default one, without any
-    on a paced null device (microphones hear silence, speakers are mute), and back when it returns; `told` is
-    called with each such event, from another thread.
+    system's default. When a device fails or disappears, what uses it goes on on the default one or another,
+    without any on a paced null device (microphones hear silence, speakers are mute), and back when it
+    returns; `told` is called with each such event, from another thread.
 
-    All but `close` return at once: a thread opens and closes the cards, while there is something to do.
+    All but `close` return at once, or after 0.5 s where the sound server hangs: a thread opens and closes the
+    cards, while there is something to do.
     """
 
     def __init__(self, told: Callable[[DeviceEvent], None] = lambda _: None) -> None:
         self._told = told
         self._changed = threading.Condition()
+        self._scanner = Scanner()
         self._dirty = False
         self._watched = False
         self._thread: threading.Thread | None = None
@@ -137,7 +132,7 @@ class Devices:
         return any(end.null for end in self._ends)
 
     def close(self) -> None:
-        """Close every device, whoever uses it, and wait for it; may be called more than once."""
+        """Close every device, whoever uses it, and wait for it, 2 s at most; may be called more than once."""
         with self._changed:
             for end in self._ends:
                 end.closed = True
@@ -146,19 +141,19 @@ class Devices:
             thread = self._thread
             self._wake()
         if thread is not None:
-            thread.join()
+            thread.join(_CLOSE_SECONDS)
 
     def _found(self) -> list[AudioDevice]:
         keeper = self._keeper
         if keeper is not None and keeper.found is not None:
             return list(keeper.found)
-        self._shown = cards()
+        self._shown = self._scanner.scan() or []
         return list(self._shown)
 
     def _choose(self, kind: Kind, device: AudioDevice | str) -> AudioDevice:
         with contextlib.suppress(ValueError):
             return choose(kind, device, self._found())
-        return choose(kind, device, cards())  # it may have just been plugged in
+        return choose(kind, device, self._scanner.scan() or [])  # it may have just been plugged in
 
     def _add(self, end: End) -> None:
         with self._changed:
@@ -184,7 +179,7 @@ class Devices:
             self._thread.start()
 
     def _run(self) -> None:
-        keeper = self._keeper = Keeper(self._told, self._shown)
+        keeper = self._keeper = Keeper(self._told, self._scanner, self._shown)
         pause = 0.0
         while True:
             with self._changed:

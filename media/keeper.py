@@ -1,21 +1,24 @@
-"""Keep every source and sink on the best card there is: the wished one, the default, or the null device.
+"""Keep every source and sink on the best card: the wished one, the default, any other, or the null device.
 
-Runs in a thread of its own (media.devices): opening, closing and looking for cards takes milliseconds.
+Runs in a thread of its own (media.devices), which a sound server that hangs does not hold up for long. What
+sounds goes over to a card when that has shown that it works, and stays where it is until then.
 """
 
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from media.audio import SILENCE, Frame
-from media.cards import AudioDevice, Card, CardError, Kind, cards
+from media.cards import AudioDevice, Card, Kind
+from media.device_ends import End
 from media.processing import AudioProcessing, Processor, is_headphones
-from media.streams import Feed, MicrophoneStream, SpeakerStream
+from media.scanner import PATIENCE_SECONDS, Scanner, errand
+from media.streams import MicrophoneStream, SpeakerStream
 
 log = logging.getLogger("callnode.media.devices")
 
@@ -24,12 +27,16 @@ Cause: TypeAlias = Literal["selected", "failed", "removed", "returned", "default
 
 WATCHDOG_SECONDS = 0.5
 _LOOK_SECONDS = 0.1
+_TRIAL_LOOK_SECONDS = 0.01
 _LATE_SECONDS = 0.2
-_SCAN_SECONDS = 2.0
+_SCAN_SECONDS = 1.0  # a scan takes 1 ms of CPU
 _HURRIED_SCAN_SECONDS = 0.5  # while something is not where it is wished to be
 _BAN_SECONDS = 1.0  # doubled with every failure soon after the one before
 _LONGEST_BAN_SECONDS = 8.0
 _HEALTHY_SECONDS = 10.0
+_TRIAL_SECONDS = 2.0  # for a card to call once it is open, as a wireless one may take
+_HOPE_SECONDS = 0.5  # for it to be waited for before the next best one is tried too
+_SILENT_SECONDS = 1.2  # for sound to be nowhere before it goes to the null device
 
 
 class AudioDevicesUpdated(Struct, frozen=True):
@@ -53,99 +60,8 @@ class AudioDeviceSwitched(Struct, frozen=True):
 
 
 DeviceEvent: TypeAlias = AudioDevicesUpdated | AudioDeviceSwitched
+_Stream: TypeAlias = MicrophoneStream | SpeakerStream
 _Key: TypeAlias = tuple[Kind, str | None]  # an id, "" for the system's default, None for the null device
-
-
-class End:
-    """What the sources and sinks of devices have in common."""
-
-    def __init__(self, kind: Kind, wish: str, *, explicit: bool, released: Callable[["End"], None]) -> None:
-        self.kind: Kind = kind
-        self.wish = wish  # a role, or an id where `explicit`
-        self.explicit = explicit
-        self.closed = False
-        self.stream: MicrophoneStream | SpeakerStream | None = None
-        self.feed = Feed()
-        self._released = released
-        self._placed = threading.Event()
-        self._past = [0, 0]
-
-    @property
-    def null(self) -> bool:
-        """Whether no real device is behind it; not before the first was sought."""
-        stream = self.stream
-        return stream is not None and stream.card is not None and stream.card.device_id is None
-
-    @property
-    def underruns(self) -> int:
-        """How often sound was missing when it was due."""
-        return self._past[0] + self.feed.ring.underruns
-
-    @property
-    def dropped(self) -> int:
-        """How many samples went unheard because they came too fast."""
-        return self._past[1] + self.feed.ring.dropped
-
-    @property
-    def latency(self) -> float:
-        """Seconds that sound waits between the card and the event loop."""
-        return self.feed.level
-
-    def wait_open(self, seconds: float = 2.0) -> bool:
-        """Wait until a device is open, and return whether one is; not for the event loop's thread."""
-        return self._placed.wait(seconds)
-
-    def close(self) -> None:
-        """Let the device go; the last one to do so closes it. May be called more than once."""
-        if not self.closed:
-            self.closed = True
-            self._released(self)
-
-    def place(self, stream: MicrophoneStream | SpeakerStream) -> None:
-        """Go over to another stream."""
-        self._past = [self.underruns, self.dropped]
-        self.feed = Feed()
-        self.stream = stream
-        self._placed.set()
-
-
-class MicrophoneSource(End):
-    """Say what a microphone hears; silence until it is open."""
-
-    @property
-    def speech_probability(self) -> float:
-        """How likely it is, from 0 to 1, that the microphone hears a voice; 0 without processing."""
-        processor = self.stream.processor if isinstance(self.stream, MicrophoneStream) else None
-        return 0.0 if processor is None else processor.speech_probability
-
-    @property
-    def has_sounded(self) -> bool:
-        """Whether the card has ever brought anything but zeros."""
-        return isinstance(self.stream, MicrophoneStream) and self.stream.sounded is not None
-
-    @property
-    def silent_seconds(self) -> float:
-        """For how long the card has brought nothing but zeros, as one does that is muted at its switch."""
-        stream = self.stream
-        if not isinstance(stream, MicrophoneStream):
-            return 0.0
-        return time.monotonic() - (stream.opened if stream.sounded is None else stream.sounded)
-
-    def read(self) -> Frame:
-        """Return the next 20 ms."""
-        stream = self.stream
-        if self.closed or not isinstance(stream, MicrophoneStream):
-            return SILENCE
-        return stream.read(self.feed)
-
-
-class SpeakerSink(End):
-    """Play to a speaker, mixed with what others play; nothing is heard until it is open."""
-
-    def write(self, frame: Frame) -> None:
-        """Play the next 20 ms."""
-        if self.stream is not None and not self.closed:
-            self.feed.write(frame)
 
 
 class Wishes(Struct, frozen=True):
@@ -167,15 +83,25 @@ class _Ban(Struct, frozen=True):
     seconds: float
 
 
+class _Trial(Struct, frozen=True):
+    opening: Future[_Stream]
+    begun: float
+
+
 class Keeper:
     """The open cards, and who is on which; `told` is called with what happens since `known` were there."""
 
-    def __init__(self, told: Callable[[DeviceEvent], None], known: list[AudioDevice] | None = None) -> None:
+    def __init__(
+        self, told: Callable[[DeviceEvent], None], scanner: Scanner, known: list[AudioDevice] | None = None
+    ) -> None:
         self.found: list[AudioDevice] | None = None
         self._known = known
         self._told = told
-        self._streams: dict[_Key, MicrophoneStream | SpeakerStream] = {}
-        self._opened: dict[_Key, float] = {}
+        self._scanner = scanner
+        self._streams: dict[_Key, _Stream] = {}
+        self._trials: dict[_Key, _Trial] = {}
+        self._asked: set[_Key] = set()  # the trials that somebody waits for
+        self._tried: dict[_Key, float] = {}
         self._bans: dict[_Key, _Ban] = {}
         self._uses: dict[tuple[Kind, str], _Use] = {}
         self._scan_due = 0.0
@@ -188,30 +114,50 @@ class Keeper:
         now = time.monotonic()
         if now - self._due > _LATE_SECONDS:
             self._woken = now  # the whole process stood still, so that cards were silent proves nothing
-        late = [key for key, stream in self._streams.items() if _silent(stream, now, self._woken)]
-        for key in late:
-            self._ban(key, now)
-        if late or now >= self._scan_due:
-            self._scan()
         ends = [end for end in ends if not end.closed]
+        gone = self._take_late(ends, now)
+        if gone or now >= self._scan_due:
+            self._scan()
+        self._asked.clear()
         settled = all([self._serve(end, wishes, now) for end in ends])
         pause = _SCAN_SECONDS if settled else _HURRIED_SCAN_SECONDS
         self._scan_due = min(self._scan_due, now + pause)
         self._share(ends, wishes)
-        self._close_all({key for key, stream in self._streams.items() if not stream.feeds} | set(late))
-        real = any(device_id is not None for _, device_id in self._streams)
-        pause = min(_LOOK_SECONDS if real else _HURRIED_SCAN_SECONDS, max(0.0, self._scan_due - now))
-        self._due = time.monotonic() + pause
+        gone += [self._streams.pop(key) for key, each in [*self._streams.items()] if not each.feeds]
+        _close(gone, [self._trials.pop(key) for key in self._trials.keys() - self._asked])
+        self._due = time.monotonic() + (pause := self._pause(now))
         return pause
 
     def close(self) -> None:
-        """Close every card."""
-        self._close_all(set(self._streams))
+        """Close every card, or leave it to a sound server that hangs to let them go."""
+        _close(self._streams.values(), self._trials.values())
+        self._streams.clear()
+        self._trials.clear()
+
+    def _pause(self, now: float) -> float:
+        if any(self._hopes(key, now) for key in self._trials):
+            return _TRIAL_LOOK_SECONDS
+        real = self._trials or any(device_id is not None for _, device_id in self._streams)
+        return min(_LOOK_SECONDS if real else _HURRIED_SCAN_SECONDS, max(0.0, self._scan_due - now))
+
+    def _take_late(self, ends: list[End], now: float) -> list[_Stream]:
+        """Take out the cards that call no more, and whom they served with them."""
+        late = {key for key, stream in self._streams.items() if _silent(stream, now, self._woken)}
+        for key in late:
+            self._ban(key, now)
+        streams = [self._streams.pop(key) for key in late]
+        for end in ends:
+            if end.stream in streams:
+                end.place(None)
+        return streams
 
     def _scan(self) -> None:
         before = self._known if self.found is None else self.found
-        self.found = cards()
+        found = self._scanner.scan()
         self._scan_due = time.monotonic() + _SCAN_SECONDS
+        if found is None and any(device_id is not None for _, device_id in self._streams):
+            return  # the sound server is slow, but its cards go on
+        self.found = found or []
         if before is None:
             return
         now_ids, ids = {(d.kind, d.id) for d in self.found}, {(d.kind, d.id) for d in before}
@@ -226,65 +172,91 @@ class Keeper:
             self._told(AudioDevicesUpdated(added, removed))
 
     def _serve(self, end: End, wishes: Wishes, now: float) -> bool:
-        """Put an end on the best card that opens; return whether that is the one it wishes."""
-        wish = _wished(end, wishes)
+        """Put an end on the best card that works; return whether that is the one it wishes."""
+        selected = _selected(end, wishes)
+        wish = end.wish if end.explicit else "" if selected is None else selected.id
         there = [d for d in self.found or () if d.kind == end.kind]
-        choices: list[str | None] = [None]
-        if there:
-            choices.insert(0, "")
-        if any(device.id == wish for device in there) and wish:
-            choices.insert(0, wish)
-        for choice in choices:
+        for choice in _choices(wish, there):
             key: _Key = (end.kind, choice)
             stream = self._stream(key, now)
             if stream is not None:
-                self._report(end, key, wish, there)
+                self._report(end, key, wish, selected, there)
                 if end.stream is not stream:
                     end.place(stream)
                 return choice == wish
+            if self._hopes(key, now) and (end.stream is not None or now - end.since < _SILENT_SECONDS):
+                return False
         return False
 
-    def _stream(self, key: _Key, now: float) -> MicrophoneStream | SpeakerStream | None:
+    def _stream(self, key: _Key, now: float) -> _Stream | None:
+        """Return a card that works; None if it does not, or not yet."""
+        if key in self._streams:
+            return self._streams[key]
+        if key[1] is None:
+            return self._streams.setdefault(key, _opened(*key))
         ban = self._bans.get(key)
         if ban is not None and now < ban.until:
             return None
-        if key not in self._streams:
-            kind, device_id = key
-            try:
-                self._streams[key] = _opened(kind, device_id)
-            except CardError as error:
-                log.warning("the %s cannot be opened: %s", kind.lower(), error)
-                self._ban(key, now)
-                return None
-            self._opened[key] = now
-        return self._streams[key]
+        self._asked.add(key)
+        if key not in self._trials:
+            self._tried[key] = now
+            self._trials[key] = _Trial(errand(partial(_opened, *key)), now)
+            return None
+        opening = self._trials[key].opening
+        if not opening.done():
+            return None
+        if (error := opening.exception()) is not None:
+            log.warning("the %s cannot be opened: %s", key[0].lower(), error)
+            del self._trials[key]
+            self._ban(key, now)
+            return None
+        stream = opening.result()
+        assert stream.card is not None
+        if stream.card.works:
+            self._streams[key] = stream
+            del self._trials[key]
+            return stream
+        if now - stream.card.opened > _TRIAL_SECONDS:
+            self._ban(key, now)
+            self._asked.discard(key)
+        return None
+
+    def _hopes(self, key: _Key, now: float) -> bool:
+        return key in self._trials and now - self._trials[key].begun < _HOPE_SECONDS
 
     def _ban(self, key: _Key, now: float) -> None:
         before = self._bans.get(key)
-        recent = before is not None and now - self._opened.get(key, now) < _HEALTHY_SECONDS
+        recent = before is not None and now - self._tried.get(key, now) < _HEALTHY_SECONDS
         seconds = min(2 * before.seconds, _LONGEST_BAN_SECONDS) if before and recent else _BAN_SECONDS
         self._bans[key] = _Ban(now + seconds, seconds)
 
-    def _report(self, end: End, key: _Key, wish: str, there: list[AudioDevice]) -> None:
+    def _report(
+        self, end: End, key: _Key, wish: str, selected: AudioDevice | None, there: list[AudioDevice]
+    ) -> None:
         device = _device(key, there)
         name = (end.kind, end.wish)
         before = self._uses.get(name)
         self._uses[name] = _Use(key, wish, device)
+        ids = {one.id for one in there}
+        if before is None or before.wish != wish:
+            wished = _device((end.kind, wish), there) or selected
+            if wished is not None and device is not None and wished.id != device.id:
+                self._switched(end, wished, device, "failed" if wished.id in ids else "removed")
+                return
         if before is None:
             if device is None:
                 self._switched(end, None, None, "missing")
             return
         if (before.device and before.device.id) == (device and device.id):
             return
-        ids = {one.id for one in there}
         cause: Cause = "returned"
         if before.wish != wish:
             cause = "selected"
-        elif there and before.device is not None and before.device.id not in ids:
+        elif self.found and before.device is not None and before.device.id not in ids:
             cause = "removed"
-        elif before.key in self._bans or not there:
+        elif before.key not in self._streams or not self.found:
             cause = "failed"
-        elif before.key == key:
+        elif before.key == key or before.key[1] == wish:
             cause = "default changed"
         self._switched(end, before.device, device, cause)
 
@@ -305,6 +277,7 @@ class Keeper:
         talking = [end.stream for end in ends if end.kind == "Speaker" and end.wish == "speaker"]
         talking += [end.stream for end in ends if end.kind == "Speaker"]
         microphones = {key: s for key, s in self._streams.items() if isinstance(s, MicrophoneStream)}
+        self._processing = {key: done for key, done in self._processing.items() if key in microphones}
         for (kind, _), stream in self._streams.items():
             stream.gain.volume = wishes.volumes[kind]
             feeds = tuple(end.feed for end in ends if end.stream is stream)
@@ -337,18 +310,9 @@ class Keeper:
         device = selected or default
         return "" if device is None else device.name
 
-    def _close_all(self, keys: set[_Key]) -> None:
-        for key in keys:
-            stream = self._streams.pop(key)
-            self._processing.pop(key, None)
-            if stream.card is not None:
-                stream.card.close()
-            if isinstance(stream, MicrophoneStream) and stream.processor is not None:
-                stream.processor.close()
 
-
-def _opened(kind: Kind, device_id: str | None) -> MicrophoneStream | SpeakerStream:
-    stream: MicrophoneStream | SpeakerStream
+def _opened(kind: Kind, device_id: str | None) -> _Stream:
+    stream: _Stream
     if kind == "Microphone":
         stream = MicrophoneStream()
         stream.card = Card(kind, device_id, stream.heard)
@@ -358,24 +322,51 @@ def _opened(kind: Kind, device_id: str | None) -> MicrophoneStream | SpeakerStre
     return stream
 
 
-def _silent(stream: MicrophoneStream | SpeakerStream, now: float, woken: float) -> bool:
+def _close(streams: Collection[_Stream], trials: Collection[_Trial]) -> None:
+    closing = [errand(partial(_closed, stream)) for stream in streams]
+    closing += [errand(partial(_given_up, trial)) for trial in trials]
+    wait(closing, PATIENCE_SECONDS)
+
+
+def _closed(stream: _Stream) -> None:
+    if stream.card is not None:
+        stream.card.close()
+    if isinstance(stream, MicrophoneStream) and stream.processor is not None:
+        stream.processor.close()
+
+
+def _given_up(trial: _Trial) -> None:
+    _closed(trial.opening.result())
+
+
+def _silent(stream: _Stream, now: float, woken: float) -> bool:
     card = stream.card
     if card is None or card.device_id is None:
         return False
     return now - max(card.last, woken) > WATCHDOG_SECONDS
 
 
-def _wished(end: End, wishes: Wishes) -> str:
+def _selected(end: End, wishes: Wishes) -> AudioDevice | None:
     if end.explicit:
-        return end.wish
+        return None
     device = wishes.selected.get(end.wish)
-    if device is None and end.wish == "ring":
-        device = wishes.selected.get("speaker")
-    return "" if device is None else device.id
+    return wishes.selected.get("speaker") if device is None and end.wish == "ring" else device
+
+
+def _choices(wish: str, there: list[AudioDevice]) -> list[str | None]:
+    """Return what to try, the best first: ids, "" for the system's default, None for the null device."""
+    default = next((device for device in there if device.is_system_default), None)
+    others = [device.id for device in there if device.is_real and device is not default]
+    choices: list[str | None] = [wish] if any(device.id == wish for device in there) else []
+    if others if default is None else default.is_real and default.id != wish:
+        choices.append("")
+    return list(dict.fromkeys([*choices, *others, None]))
 
 
 def _device(key: _Key, there: Iterable[AudioDevice]) -> AudioDevice | None:
     _, device_id = key
     if device_id is None:
         return None
-    return next((d for d in there if (d.id == device_id if device_id else d.is_system_default)), None)
+    if device_id:
+        return next((device for device in there if device.id == device_id), None)
+    return next((device for device in there if device.is_system_default and device.is_real), None)

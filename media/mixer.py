@@ -39,7 +39,7 @@ def soft_clip(sound: NDArray[np.int32]) -> Frame:
 
 
 class Gain:
-    """How loud a sound is to be: 1 as it is, 0 not at all; a change takes 5 ms, or one shorter block. At most 4 (12 dB)."""
+    """How loud a sound is to be: 1 as it is, 0 not at all; a change takes at most 5 ms. At most 4 (12 dB)."""
 
     MOST = 4.0
 

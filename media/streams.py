@@ -54,6 +54,11 @@ class Stream:
         self._steering = Steering()
         self._resampler = Resampler()
 
+    @property
+    def missed(self) -> int:
+        """How many holes the card has made."""
+        return 0 if self.card is None else self.card.missed
+
     def _observe(self, feed: Feed, level: float, wanted: float, now: float) -> None:
         feed.level = level / SAMPLE_RATE
         if feed.ring.flowing and self._steering.observe(level, wanted, now):

@@ -55,7 +55,8 @@ class DeviceManager(Events):
     """Choose microphone and speaker, also while calls use them, and hear of what happens to them.
 
     Calls that use the devices follow what is selected here. Where a device fails or is unplugged they go on
-    on the system's default one, without any in silence, and back when it returns. The events:
+    on the system's default one or else another, without any in silence, and back when it returns. Monitors of
+    speakers, and what a sound server has in place of a card, are used only when asked for. The events:
     `audio_devices_updated` (added, removed), `selected_microphone_changed`, `selected_speaker_changed`
     (device), and `audio_device_switched` (kind, role, old, new, cause): sound goes on on another device.
     """
@@ -147,8 +148,8 @@ class DeviceManager(Events):
         """Open the microphone for a moment, so that the system asks if it does, and tell whether it works."""
         source = self.microphone_source()
         try:
-            await asyncio.to_thread(source.wait_open)
-            return DevicePermission(audio=not source.null)
+            opened = await asyncio.to_thread(source.wait_open)
+            return DevicePermission(audio=opened and not source.null)
         finally:
             source.close()
 
@@ -179,7 +180,7 @@ class DeviceManager(Events):
             self._devices.watch(False)
 
     def close(self) -> None:
-        """Let every device go, and wait for it: some tens of milliseconds."""
+        """Let every device go, and wait for it: some tens of milliseconds, 2 s if the sound server hangs."""
         self._devices.close()
 
     async def dispose(self) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from media.devices import MicrophoneSource, SpeakerSink
+from media.devices import AudioDevice, MicrophoneSource, SpeakerSink
 from node.devices import speaker_in
 from node.events import Events
 from node.feature import CallFeature
@@ -111,10 +111,10 @@ class UserFacingDiagnosticsFeature(CallFeature):
             speaking_while_muted=call.is_speaking_while_muted,
             recent=together(self._recent) if self._recent else None,
             fraction_lost=stats.remote_fraction_lost if stats else None,
-            microphone=_microphone(source, bool(devices.microphones))
+            microphone=_microphone(source, devices.microphones)
             if isinstance(source, MicrophoneSource)
             else None,
-            speaker=_speaker(speaker, bool(devices.speakers)) if speaker else None,
+            speaker=_speaker(speaker, devices.speakers) if speaker else None,
         )
         self.network._set(network(seen))
         self.media._set(media(seen))
@@ -123,15 +123,17 @@ class UserFacingDiagnosticsFeature(CallFeature):
 _AT_ONCE = ("is_reconnecting_changed", "speaking_while_muted_changed")
 
 
-def _microphone(source: MicrophoneSource, there: bool) -> Device:
+def _microphone(source: MicrophoneSource, there: list[AudioDevice]) -> Device:
     if source.null:
-        return "does not open" if there else "none"
+        return _null(there)
     if source.silent_seconds >= SILENT_SECONDS:
         return "fell silent" if source.has_sounded else "silent"
     return "works"
 
 
-def _speaker(sink: SpeakerSink, there: bool) -> Device:
-    if sink.null:
-        return "does not open" if there else "none"
-    return "works"
+def _speaker(sink: SpeakerSink, there: list[AudioDevice]) -> Device:
+    return _null(there) if sink.null else "works"
+
+
+def _null(there: list[AudioDevice]) -> Device:
+    return "does not open" if any(device.is_real for device in there) else "none"

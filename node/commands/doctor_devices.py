@@ -57,6 +57,7 @@ def _opened(
     there: Sequence[AudioDevice],
     end: MicrophoneSource | SpeakerSink,
 ) -> Finding:
+    there = [device for device in there if device.is_real]
     if not there:
         advice = "Plug one in, or use --play and --record; calls go on in silence without."
         return Finding(check, "problem", f"there is none. {_WHAT[check]}", advice)

@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -87,10 +88,19 @@ class SoundServer:
 
     def stall(self, seconds: float) -> None:
         """Let the server do nothing for a while."""
-        for number in (signal.SIGSTOP, signal.SIGCONT):
+        with self.hanging():
+            time.sleep(seconds)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let the server do nothing meanwhile."""
+        for process in self._running:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
             for process in self._running:
-                process.send_signal(number)
-            time.sleep(seconds if number == signal.SIGSTOP else 0)
+                process.send_signal(signal.SIGCONT)
 
     def add_sink(self, name: str, title: str) -> None:
         """Plug in a speaker."""

@@ -101,3 +101,5 @@ async def test_a_microphone_that_brings_nothing_or_nothing_more_is_told(
             await told(call, {"microphoneMuteUnexpectedly"})
             pulseaudio.pactl("set-source-mute", "microphone", "0")
             await told(call, set())
+            pulseaudio.remove("microphone")
+            await told(call, {"noMicrophoneDevicesEnumerated"})

@@ -123,8 +123,7 @@ def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_without_any_device_sound_is_paced_by_a_null_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for user in ("devices", "keeper"):
-        monkeypatch.setattr(f"media.{user}.cards", list)
+    monkeypatch.setattr("media.scanner.cards", list)
     devices = Devices()
     assert devices.microphones() == devices.speakers() == []
     with pytest.raises(ValueError, match="none at all"):
