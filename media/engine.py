@@ -163,7 +163,7 @@ class Engine:
     def stats(self, call_id: str) -> Stats | None:
         """Return the figures of a call, or None when it has no peer connection."""
         leg = self._legs.get(call_id)
-        return leg.peer.stats() if leg is not None and leg.peer is not None else None
+        return leg.peer.stats().after(leg.former) if leg is not None and leg.peer is not None else None
 
     def ends(self, call_id: str) -> tuple[Source | None, Sink | None]:
         """Return what is said into a call and what hears it, nothing for a call that is not there."""
@@ -308,6 +308,7 @@ class Engine:
             return False
         leg.peer, leg.next = peer, None
         peer.take_place_of(before)
+        leg.former = before.stats().after(leg.former)
         if leg.linger is not None:
             leg.linger.cancel()
             self._let_go(leg)

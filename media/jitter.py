@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 SAMPLE_RATE = 48_000
 MILLISECOND = SAMPLE_RATE // 1000
@@ -51,6 +52,7 @@ class Packet(Struct, frozen=True):
     sequence: int
     payload: bytes
     arrival: int
+    fec: bool = False  # whether it carries the one before it a second time
 
     @property
     def pause(self) -> bool:
@@ -184,7 +186,9 @@ class JitterBuffer:
     """Order, wait for, give up and count the packets of one RTP stream at a time."""
 
     def __init__(self, has_fec: Callable[[bytes], bool]) -> None:
-        self.discarded = 0  # packets that came too late or twice, or were dropped to catch up
+        self.discarded = 0  # packets that came too late, or were dropped to catch up
+        self.fec_received = 0  # packets that carried the one before them a second time
+        self.fec_discarded = 0  # the same, of which that was not needed
         self.excess = 0  # samples by which the slack was beyond the target when last a packet was due
         self.samples = 20 * MILLISECOND  # of the last packet played
         self._has_fec = has_fec
@@ -198,7 +202,8 @@ class JitterBuffer:
         self._cursor = 0  # timestamp of what is played next
         self._sequence = 0  # of what was played last
         self._filled = 0  # samples filled while waiting for the cursor
-        self._given_up: deque[int] = deque(maxlen=MAX_MISORDER)
+        self._done: deque[int] = deque(maxlen=MAX_PACKETS)  # timestamps of what was played or discarded
+        self._carrier = -1  # number of the packet that last made good the one before it
         self._passed_over: deque[int] = deque(maxlen=MAX_PACKETS)  # numbers that no sound has
 
     def __len__(self) -> int:
@@ -212,15 +217,16 @@ class JitterBuffer:
     def put(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
         """Take in a packet, with 32, 16 and 32 bits of its header; `now` in seconds of a monotonic clock."""
         arrival = int(now * SAMPLE_RATE)
-        packet = self._extended(sequence, timestamp, payload, arrival) if ssrc == self._ssrc else None
+        first = Packet(timestamp, sequence, payload, arrival, self._has_fec(payload))
+        packet = self._extended(first) if ssrc == self._ssrc else None
         if packet is None:
-            packet = self._newest = Packet(timestamp, sequence, payload, arrival)
+            packet = self._newest = first
             self._begin(ssrc, arrival - timestamp)
         before, self._last = self._last, packet
         late = self._playing and packet.timestamp < self._cursor
-        if packet.timestamp in self._held or (late and packet.timestamp not in self._given_up):
-            self.discarded += 1  # a second time
-            return
+        if packet.timestamp in self._held or (late and packet.timestamp in self._done):
+            return  # a second time
+        self.fec_received += packet.fec
         if not packet.pause:
             if packet.timestamp > self._newest.timestamp and arrival - self._newest.arrival < TOGETHER:
                 self._transits.followed(self.samples)
@@ -233,8 +239,7 @@ class JitterBuffer:
             else:
                 self._transits.came(arrival - packet.timestamp, self.samples)
         if late:
-            self._given_up.remove(packet.timestamp)
-            self.discarded += 1
+            self._finish(packet)
             return
         self._held[packet.timestamp] = packet
         if packet.timestamp > self._newest.timestamp:
@@ -262,8 +267,9 @@ class JitterBuffer:
                 self._sequence = packet.sequence
                 if self._unheard(self.samples, excess) and self._in_time():
                     self._filled -= self.samples
-                    self.discarded += 1
+                    self._finish(packet)
                     continue
+                self._finish(packet, played=True)
                 self.excess = excess
                 self._pausing = packet.pause
                 self._filled = 0
@@ -286,21 +292,23 @@ class JitterBuffer:
         """Tell how much time was filled because a packet is late."""
         self._filled += samples
 
-    def _extended(self, sequence: int, timestamp: int, payload: bytes, arrival: int) -> Packet | None:
+    def _extended(self, packet: Packet) -> Packet | None:
         """Return the packet in the order of the stream, none if a stream begins with it."""
         newest = self._newest
-        ahead = _signed(sequence - newest.sequence, 16)
-        later = _signed(timestamp - newest.timestamp, 32)
-        moved = arrival - newest.arrival - later
+        ahead = _signed(packet.sequence - newest.sequence, 16)
+        later = _signed(packet.timestamp - newest.timestamp, 32)
+        moved = packet.arrival - newest.arrival - later
         idle = not self._playing and not self._held
         if idle or not -MAX_MISORDER <= ahead <= MAX_DROPOUT or abs(moved) > RESTART:
             return None
-        return Packet(newest.timestamp + later, newest.sequence + ahead, payload, arrival)
+        return replace(packet, timestamp=newest.timestamp + later, sequence=newest.sequence + ahead)
 
     def _begin(self, ssrc: int, transit: int) -> None:
-        self.discarded += len(self._held)
+        for packet in self._held.values():
+            self._finish(packet)
         self._held.clear()
-        self._given_up.clear()
+        self._done.clear()
+        self._carrier = -1
         self._passed_over.clear()
         self._ssrc = ssrc
         self._playing = self._pausing = False
@@ -308,9 +316,15 @@ class JitterBuffer:
 
     def _drop_oldest(self) -> None:
         dropped = self._held.pop(min(self._held))
-        self.discarded += 1
+        self._finish(dropped)
         if self._playing:
             self._cursor, self._sequence = min(self._held), dropped.sequence
+
+    def _finish(self, packet: Packet, *, played: bool = False) -> None:
+        """Take note of a packet that was played, or else discarded."""
+        self.discarded += not played
+        self._done.append(packet.timestamp)
+        self.fec_discarded += packet.fec and packet.sequence != self._carrier
 
     def _starve(self, clock: int) -> Release:
         if clock - self._last.arrival > IDLE:
@@ -326,20 +340,18 @@ class JitterBuffer:
         gap = first.timestamp - self._cursor
         count = self._sounds_between(self._sequence, first.sequence)
         if self._playing and gap < 0:  # the one before lasts into it
-            del self._held[first.timestamp]
-            self.discarded += 1
+            self._finish(self._held.pop(first.timestamp))
             return None
         if not self._playing or count <= 0 or not SLICE <= gap // count <= 2 * self.samples:
             return self._resume(first, clock)
         samples = min(gap // count // SLICE * SLICE, MAX_SAMPLES)
         excess = clock - self._cursor - self._transits.target
-        recoverable = count == 1 and self._has_fec(first.payload)
+        recoverable = count == 1 and first.fec
         unheard = self._unheard(samples, excess)
         if not unheard and not recoverable and excess < -TOLERANCE:
             return _LATE
         if recoverable:
             self._transits.lost(first.arrival - first.timestamp)
-        self._given_up.append(self._cursor)
         self._cursor += samples
         self._sequence += 1
         while self._sequence in self._passed_over:
@@ -348,7 +360,10 @@ class JitterBuffer:
             self._filled -= samples
             return None
         self.excess = excess
-        return Recover(first.payload, samples) if recoverable else Conceal(samples)
+        if not recoverable:
+            return Conceal(samples)
+        self._carrier = first.sequence
+        return Recover(first.payload, samples)
 
     def _sounds_between(self, before: int, after: int) -> int:
         """Return how many packets between two numbers may be sound."""

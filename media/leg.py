@@ -9,6 +9,7 @@ from media.ends import Ends
 from media.orders import AddCandidate, Order
 from media.peer import Peer
 from media.shared import Shared
+from media.stats import Stats
 
 _log = logging.getLogger("callnode.media")
 
@@ -25,6 +26,7 @@ class Leg:
         self.peer: Peer | None = None
         self.next: Peer | None = None  # is to take the place of `peer`
         self.may_go_over = False  # although `peer` is not lost
+        self.former = Stats()  # of the paths that had the place of `peer`
         self.before: Peer | None = None  # had the place of `peer`, and lingers
         self.linger: asyncio.TimerHandle | None = None
         self.settling: asyncio.TimerHandle | None = None

@@ -199,7 +199,7 @@ class Peer:
         task.add_done_callback(self._resolving.discard)
 
     def stats(self) -> Stats:
-        """Return the figures so far."""
+        """Return the figures of this path so far."""
         reports, counters = self._session.reports, self._receiver.counters
         stream, remote, target = reports.reception, reports.report, self._sender.target
         round_trip = remote.round_trip_time if remote else None
@@ -219,6 +219,7 @@ class Peer:
             inserted_samples_for_deceleration=counters.inserted_samples_for_deceleration,
             removed_samples_for_acceleration=counters.removed_samples_for_acceleration,
             fec_packets_received=counters.fec_packets_received,
+            fec_packets_discarded=counters.fec_packets_discarded,
             packets_sent=reports.packets_sent,
             bytes_sent=reports.bytes_sent,
             retransmitted_packets_sent=self._session.packets_repeated,

@@ -28,6 +28,7 @@ _log = logging.getLogger("callnode.media")
 HEAD_START = START / SAMPLE_RATE  # seconds between the first packet and the first frame
 STEP = 5 * MILLISECOND  # by which the time of a frame is moved
 REACH = 10 * MILLISECOND  # by which it is moved in all, so that what plays the frames never runs dry
+FADED = 100 * MILLISECOND  # of concealment, after which libopus plays no more than the noise behind a voice
 LOOKS = 5  # frames whose least excess counts: a loop that is late only ever adds to it
 # Samples too many, from which on: frames between two stretches, and how alike the joined places must be.
 PACES = ((4800, 1, 0.0), (1920, 2, 0.4), (0, 4, 0.7))
@@ -39,7 +40,7 @@ class Counters(Struct):
     Delays are seconds, summed over the samples of `jitter_buffer_emitted_count`.
     """
 
-    packets_discarded: int = 0  # late, duplicate or dropped to catch up
+    packets_discarded: int = 0  # late or dropped to catch up
     jitter_buffer_delay: float = 0.0
     jitter_buffer_target_delay: float = 0.0
     jitter_buffer_emitted_count: int = 0
@@ -49,7 +50,8 @@ class Counters(Struct):
     concealment_events: int = 0
     inserted_samples_for_deceleration: int = 0
     removed_samples_for_acceleration: int = 0
-    fec_packets_received: int = 0
+    fec_packets_received: int = 0  # that carried the one before them a second time
+    fec_packets_discarded: int = 0  # of these, of which it was not needed
 
 
 class Playout:
@@ -69,14 +71,17 @@ class Playout:
         self._phase = 0  # sum of all shifts
         self._excesses: deque[int] = deque(maxlen=LOOKS)
         self._since_stretch = 0
-        self._concealing = False
+        self._concealed = 0  # samples in a row, up to now
         self._complained = False
 
     @property
     def counters(self) -> Counters:
         """Return what was done so far."""
-        self._counters.packets_discarded = self._buffer.discarded
-        return self._counters
+        counters, buffer = self._counters, self._buffer
+        counters.packets_discarded = buffer.discarded
+        counters.fec_packets_received = buffer.fec_received
+        counters.fec_packets_discarded = buffer.fec_discarded
+        return counters
 
     def put(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
         """Take in an Opus packet, with 32, 16 and 32 bits of its header, at a time in seconds."""
@@ -188,8 +193,7 @@ class Playout:
                 self._buffer.filled(samples)
                 return self._conceal(samples)
             case Pause():
-                self._counters.silent_concealed_samples += wanted
-                return self._conceal(-(-wanted // SLICE) * SLICE)[:wanted]
+                return self._conceal(-(-wanted // SLICE) * SLICE, silent=True)[:wanted]
             case Idle():
                 self._counters.concealed_samples += wanted
                 self._counters.silent_concealed_samples += wanted
@@ -203,7 +207,7 @@ class Playout:
             return self._conceal(self._buffer.samples)
         self._buffer.decoded(len(sound))
         self.decoded = True
-        self._concealing = False
+        self._concealed = 0
         counters = self._counters
         counters.jitter_buffer_delay += len(sound) * (now - packet.arrival / SAMPLE_RATE)
         counters.jitter_buffer_target_delay += len(sound) * self._buffer.target_delay / SAMPLE_RATE
@@ -216,14 +220,17 @@ class Playout:
         except OpusError as error:
             self._complain(error)
             return self._conceal(samples)
-        self._counters.fec_packets_received += 1
-        self._concealing = False
+        self._concealed = 0
         return sound
 
-    def _conceal(self, samples: int) -> Sound:
-        self._counters.concealed_samples += samples
-        self._counters.concealment_events += not self._concealing
-        self._concealing = True
+    def _conceal(self, samples: int, *, silent: bool = False) -> Sound:
+        counters = self._counters
+        counters.concealment_events += not self._concealed
+        self._concealed += samples
+        counters.concealed_samples += samples
+        counters.silent_concealed_samples += (
+            samples if silent else min(samples, max(0, self._concealed - FADED))
+        )
         return self._decoder.conceal(samples)
 
     def _complain(self, error: OpusError) -> None:

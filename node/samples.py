@@ -70,10 +70,7 @@ class MediaStatsReportSample(Struct, frozen=True):
 
 
 def sample(now: Stats, before: Stats, seconds: float, timestamp: datetime) -> MediaStatsReportSample:
-    """Return what has happened between two looks at a call, so many seconds apart.
-
-    Sums that have become less were begun anew, with another path.
-    """
+    """Return what has happened between two looks at a call, so many seconds apart."""
     codec = now.mime_type.partition("/")[2]
     round_trip = _milliseconds(now.round_trip_time)
     emitted = now.jitter_buffer_emitted_count - before.jitter_buffer_emitted_count
@@ -103,7 +100,7 @@ def sample(now: Stats, before: Stats, seconds: float, timestamp: datetime) -> Me
         jitter_in_ms=1000 * now.jitter,
         jitter_buffer_delay_in_ms=1000 * waited / emitted if emitted > 0 else None,
         audio_output_level=_level(now.audio_level_in),
-        healed_ratio=min(1.0, max(0.0, healed / samples)) if samples > 0 else 0.0,
+        healed_ratio=min(1.0, healed / samples) if samples > 0 else 0.0,
     )
     transport = TransportStats(_milliseconds(now.current_round_trip_time))
     return MediaStatsReportSample(timestamp, AudioStats((send,), (receive,)), (transport,))
@@ -133,6 +130,7 @@ def _mean(parts: Sequence[T]) -> T:
 
 
 def _rate(now: float, before: float, seconds: float) -> float:
+    # Lost packets become less when one comes after all.
     return max(0.0, now - before) / seconds if seconds > 0 else 0.0
 
 

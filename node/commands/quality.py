@@ -15,9 +15,7 @@ class Quality:
 
     def line(self, stats: Stats, now: float) -> str:
         """Return loss, jitter, delay and round trip as of now, in seconds; empty before any sound came."""
-        while self._taken and (
-            now - self._taken[0][0] > SECONDS or stats.packets_received < self._taken[0][1].packets_received
-        ):
+        while self._taken and now - self._taken[0][0] > SECONDS:
             self._taken.popleft()
         self._taken.append((now, stats))
         before = self._taken[0][1]

@@ -178,7 +178,7 @@ async def test_loss_does_not_stall(
     assert stats is not None
     assert stats.packets_lost > 0
     assert stats.jitter_buffer_delay < 0.1 * stats.jitter_buffer_emitted_count
-    assert stats.concealed_samples + stats.fec_packets_received * FRAME_SAMPLES > 0
+    assert stats.concealed_samples > 0
     loud = [level_dbfs(frame) > -30 for frame in sound.reshape(-1, FRAME_SAMPLES)]
     assert np.mean(loud) > 0.93
 

@@ -364,7 +364,8 @@ async def test_loss_switches_fec_on_and_the_other_end_recovers(
             there, here = b.engine.stats("ab"), a.engine.stats("ab")
             assert there is not None
             assert here is not None
-            if there.fec and there.retransmitted_packets_sent > 0 and here.fec_packets_received > 3:
+            used = here.fec_packets_received - here.fec_packets_discarded
+            if there.fec and there.retransmitted_packets_sent > 0 and used > 3:
                 break
     assert there.expected_loss >= 10
     assert there.target_bitrate >= 40_000

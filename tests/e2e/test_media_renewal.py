@@ -92,12 +92,18 @@ async def test_a_lost_path_is_made_anew(stations: Make, cut: Callable[[], None])
     cut()
     await a.news(PathLost, "ab", 2)
     await b.news(PathLost, "ab")
+    before = a.engine.stats("ab")
     a.engine.carry_out(Renew("ab"))
     await carry_reoffer(a, b, "ab", 1)
     for station in (a, b):
         await station.news(PathBack, "ab")
     await hears(at_a, only=B_TONE, others=(A_TONE,))
     await hears(at_b, only=A_TONE, others=(B_TONE,))
+    after = a.engine.stats("ab")
+    assert before is not None and after is not None  # sums are of both paths
+    assert after.packets_received > before.packets_received + 20
+    assert after.packets_sent > before.packets_sent + 20
+    assert after.total_samples_received > before.total_samples_received + 20 * 960
     for station in (a, b):
         assert len(station.told(AudioUp, "ab")) == 1
         assert not station.told(Failed, "ab")

@@ -77,7 +77,8 @@ def test_losses_are_made_good_by_the_packet_after() -> None:
     network = Network(loss=0.05)
     heard, counters = carried(20, network, expected_loss=10)
     assert lost(20, network) > 30
-    assert counters.fec_packets_received > 0.75 * lost(20, network)
+    assert counters.fec_packets_received > 500
+    assert counters.fec_packets_received - counters.fec_packets_discarded > 0.75 * lost(20, network)
     assert counters.concealed_samples < 0.5 * lost(20, network) * FRAME_SAMPLES
     assert counters.concealment_events > 0
     assert correlation(heard.sound, said(20)) > 0.8
@@ -103,14 +104,17 @@ def test_the_delay_follows_the_jitter_and_comes_back() -> None:
 
 def test_order_and_duplicates_are_no_matter() -> None:
     heard, counters = carried(10, Network(jitter=0.03, duplicates=0.3))
-    assert counters.packets_discarded > 100
+    assert counters.packets_discarded < 10
     assert counters.concealed_samples < 20 * FRAME_SAMPLES
     assert correlation(heard.sound, said(10)) > 0.8
 
 
 def test_a_stall_of_the_network_is_caught_up_with() -> None:
     heard, counters = carried(20, Network(stalls=((5.0, 5.3),)))
-    assert counters.concealed_samples > 0
+    assert counters.concealed_samples > 5 * FRAME_SAMPLES
+    assert (
+        0 < counters.silent_concealed_samples == counters.concealed_samples - 5 * FRAME_SAMPLES
+    )  # has faded
     assert np.median([latency for time, latency in latencies(heard, said(20)) if time > 12]) < 0.040
 
 

@@ -39,10 +39,3 @@ def test_what_was_before_is_forgotten() -> None:
     quality.line(after(0), 0.0)
     quality.line(after(1, lost=20), 1.0)
     assert quality.line(after(1 + SECONDS, lost=20), 1 + SECONDS).startswith("loss 0 %")
-
-
-def test_a_new_path_counts_from_nothing() -> None:
-    quality = Quality()
-    quality.line(after(60), 60.0)
-    assert quality.line(after(1), 61.0) == ""
-    assert quality.line(after(2), 62.0).startswith("loss 0 %")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from media.stats import Stats
 from node.samples import AudioStats, MediaStatsReportSample, sample, together
@@ -65,10 +66,9 @@ def test_what_is_not_known_yet_is_none() -> None:
     assert (receive.healed_ratio, taken.transports[0].rtt_in_ms) == (0, None)
 
 
-def test_sums_that_began_anew_and_no_time_at_all() -> None:
-    taken = sample(BEFORE, AFTER, 1.0, NOW)
-    assert taken.audio.receive[0].packets_per_second == 0
-    assert taken.audio.receive[0].healed_ratio == 0
+def test_a_lost_packet_that_came_after_all_and_no_time_at_all() -> None:
+    taken = sample(BEFORE, replace(BEFORE, packets_lost=3), 1.0, NOW)
+    assert taken.audio.receive[0].packets_lost_per_second == 0
     assert sample(AFTER, BEFORE, 0.0, NOW).audio.send[0].bitrate == 0
 
 
