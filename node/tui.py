@@ -20,6 +20,7 @@ from node.commands.quality import Quality
 from node.commands.softphone import Softphone
 from node.commands.stdin import has_keys
 from node.identity import CallerInfo
+from node.participant import RemoteParticipant
 from node.session import CallState
 
 _FRAME_SECONDS = 0.1
@@ -45,6 +46,8 @@ _STYLES = {
     "refused": "red",
     "transfer-failed": "red",
     "device": "yellow",
+    "plugged-in": "yellow",
+    "unplugged": "yellow",
     "no-sound": "red",
     "sound-again": "green",
     "offline": "red",
@@ -57,6 +60,9 @@ _PROMPTS = {
     "i": ("microphone", "Microphone, or default"),
     "s": ("speaker", "Speaker, or default"),
 }
+# What the panel itself shows.
+_SHOWN = frozenset({"speaking", "stopped-speaking", "speaking-while-muted", "volume"})
+_SPEAKS = " ))"
 _KEYPAD = frozenset("0123456789*#")
 _COMMANDS = {
     "a": "accept",
@@ -65,6 +71,9 @@ _COMMANDS = {
     "m": "mute",
     "o": "hold",
     "c": "transfer-to-call",
+    "+": "volume +10",
+    "=": "volume +10",  # the same key without shift
+    "-": "volume -10",
     "q": "quit",
 }
 
@@ -104,7 +113,9 @@ class Screen:
         self._task = asyncio.create_task(self._draw())
 
     def tell(self, event: Event) -> None:
-        """Add an event to what scrolls by."""
+        """Add an event to what scrolls by, unless the panel shows it."""
+        if event.event in _SHOWN:
+            return
         style = _STYLES.get(event.event, "default")
         self._console.print(
             f"[dim]{time.strftime('%H:%M:%S')}[/] [{style}]{escape(event.line)}[/]", soft_wrap=True
@@ -159,6 +170,7 @@ class Screen:
             rows.append(self._heading(phone, call, "dim"))
         if calls:
             rows.append(self._heading(phone, calls[-1], "bold"))
+            rows += [_party(each) for each in calls[-1].remote_participants if calls[-1].info.group_id]
             rows += self._meters(calls[-1])
         if not rows:
             rows.append(Text("Waiting for a call.", style="dim"))
@@ -180,7 +192,10 @@ class Screen:
         if call.is_reconnecting:
             state, colour = "no sound, reconnecting …", "red"
         muted = "  muted" if call.is_muted else ""
-        return _line(f"● {_who(other_end(call))}", f"{state}{muted}{duration}", f"{style} {colour}")
+        speaks = call.info.group_id is None and any(each.is_speaking for each in call.remote_participants)
+        return _line(
+            f"● {_who(other_end(call))}{_SPEAKS * speaks}", f"{state}{muted}{duration}", f"{style} {colour}"
+        )
 
     def _meters(self, call: Call) -> list[RenderableType]:
         stats = call.stats
@@ -205,6 +220,14 @@ class Screen:
         if quality := self._quality[1].line(stats, time.monotonic()):
             rows.append(Text(quality, style="dim"))
         return rows
+
+
+def _party(who: RemoteParticipant) -> RenderableType:
+    """Return the line of somebody in a group: the name, a mark while they speak, what keeps them from it."""
+    state = "muted" if who.is_muted else "" if who.state == "Connected" else f"{who.state.lower()} …"
+    return _line(
+        f"  {_who(who.identifier)}{_SPEAKS * who.is_speaking}", state, "green" if who.is_speaking else "dim"
+    )
 
 
 def _meter(level: float) -> Text:
@@ -244,7 +267,7 @@ def _hints(phone: Softphone) -> list[tuple[str, str]]:
             hints += [("0-9*#", "keypad"), ("i", "microphone"), ("s", "speaker")]
     else:
         hints.append(("d", "dial"))
-    return [*hints, ("q", "quit")]
+    return [*hints, ("+ -", f"volume {phone.volume} %"), ("q", "quit")]
 
 
 def _keys(hints: list[tuple[str, str]]) -> RenderableType:

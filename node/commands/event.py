@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from node.call import Call, IncomingCall
+from node.devices import AudioDevice, AudioDevicesUpdated, AudioDeviceSwitched
 from node.groups import GROUP
 from node.identity import CallerInfo
 from signaling.identifiers import identifier_from_raw_id
@@ -15,9 +16,10 @@ from signaling.reasons import Reason
 
 EventName = Literal[
     "listening", "mailbox", "incoming", "missed", "declined", "calling", "ringing", "connected", "ended",
-    "held", "held-by-other", "resumed", "muted", "unmuted", "key", "no-sound", "sound-again",
+    "held", "held-by-other", "resumed", "muted", "unmuted", "speaking-while-muted", "key",
+    "no-sound", "sound-again", "speaking", "stopped-speaking",
     "transferring", "transfer-progress", "transferred", "transfer-failed", "moving",
-    "participant", "not-added", "device", "refused", "offline",
+    "participant", "not-added", "device", "plugged-in", "unplugged", "volume", "refused", "offline",
 ]  # fmt: skip
 
 
@@ -61,6 +63,22 @@ def answered(call: Call) -> Event:
     kind = call.outcome.kind if call.outcome else ""
     said = {"voicemail": "voicemail answers", "forwarded": "the call was forwarded here"}
     return about("connected", call, message=said.get(kind, ""))
+
+
+def plugged(event: AudioDevicesUpdated) -> list[Event]:
+    """Return an event of each device that was plugged in or unplugged."""
+    changes: tuple[tuple[EventName, tuple[AudioDevice, ...]], ...]
+    changes = (("plugged-in", event.added), ("unplugged", event.removed))
+    return [
+        Event(what, message=f"{each.kind.lower()} {each.name}") for what, some in changes for each in some
+    ]
+
+
+def switched(event: AudioDeviceSwitched) -> Event:
+    """Return the event of sound that goes on on another device."""
+    what = "speaker to ring" if event.role == "ring" else event.kind.lower()
+    is_now = f"the {what} is {event.new.name}" if event.new else f"there is no {what}, going on without"
+    return Event("device", message=f"{is_now} ({event.cause})")
 
 
 def other_end(call: Call) -> CallerInfo:

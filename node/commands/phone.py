@@ -36,13 +36,15 @@ _HELP = """
 On a terminal, single keys: a accept, r reject, h hang up, m mute, o hold or
 resume, p add a person, t transfer to someone, v transfer to someone's
 voicemail, d call someone else meanwhile, c connect the two calls and leave,
-0-9 * # keypad, i change the microphone, s change the speaker, q quit.
+0-9 * # keypad, i change the microphone, s change the speaker, + and - make
+it louder and softer, q quit. )) stands beside those who speak.
 
 \b
 Otherwise one line per event on standard output, and commands as lines on
 standard input: accept, reject, hangup, mute, hold, add NAME, remove NAME,
 transfer NAME, voicemail NAME, dial NAME, transfer-to-call, keys DIGITS,
-microphone NAME, speaker NAME (part of a name, or default), quit.
+microphone NAME, speaker NAME (part of a name, or default), volume N (in
+percent of the speaker's, 100 as it is; +10 and -10 change it), quit.
 
 \b
 Exit codes: 0 the call took place and ended normally, 1 error, 2 wrong usage,
@@ -78,6 +80,11 @@ class Sound:
     def is_heard(self) -> bool:
         """Return whether somebody listens at a speaker."""
         return self._record is None or self._speaker is not None
+
+    @property
+    def uses_devices(self) -> bool:
+        """Return whether a microphone is spoken into, or a speaker listened at."""
+        return self._play is None or self.is_heard
 
     def prepare(self, devices: DeviceManager) -> None:
         """Choose the devices and try the files; raises CommandError if one is not there or cannot be used."""
@@ -127,6 +134,12 @@ def phone_options(command: Command) -> Command:
         help="Default: on, unless the speaker is a headphone.",
     )
     @click.option(
+        "--noise-suppression/--no-noise-suppression", default=True, help="Of a steady kind. Default: on."
+    )
+    @click.option(
+        "--gain-control/--no-gain-control", default=True, help="Even out how loud you are. Default: on."
+    )
+    @click.option(
         "--tones",
         default="us",
         show_default=True,
@@ -166,6 +179,8 @@ def phone_options(command: Command) -> Command:
         speaker: str | None,
         ring_speaker: str | None,
         echo_cancellation: bool | None,
+        noise_suppression: bool,
+        gain_control: bool,
         tones: str,
         hold_audio: str,
         denoise: bool,
@@ -180,10 +195,14 @@ def phone_options(command: Command) -> Command:
             raise click.UsageError("--loop and --hang-up-after-play need --play FILE.")
         if loop and options["hang_up_after_play"]:
             raise click.UsageError("Choose one of --loop and --hang-up-after-play.")
+        if denoise and not noise_suppression:
+            raise click.UsageError("Choose one of --denoise and --no-noise-suppression.")
         sound = Sound(microphone, speaker, play, loop, record, ring_speaker)
         try:
             client = CallClientOptions(
-                audio_processing=AudioProcessing(echo_cancellation, strong_noise_suppression=denoise),
+                audio_processing=AudioProcessing(
+                    echo_cancellation, noise_suppression, gain_control, strong_noise_suppression=denoise
+                ),
                 tones=check_country(tones),
                 rings=sound.is_heard,
                 hold_audio=_HOLD_AUDIO[hold_audio],
@@ -268,6 +287,7 @@ async def _phone(
             else:
                 screen = None
                 tell = _printer(stop, as_json)
+            options["watch_devices"] = sound.uses_devices
             phone = Softphone(agent, devices, lambda: sound.options(devices), tell, stop, **options)
             try:
                 if screen is not None:

@@ -1,6 +1,7 @@
 """A phone without a face: commands go in as lines, events come out; what shows them is another's task."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Unpack
@@ -17,9 +18,10 @@ from node.call import (
     StateChanged,
     Updated,
 )
-from node.commands.event import Event, EventName, about, answered, name_of, other_end
+from node.commands.event import Event, EventName, about, answered, name_of, other_end, plugged, switched
 from node.commands.process import NETWORK, OK, TOKEN, exit_code
-from node.devices import AudioDeviceSwitched, DeviceManager
+from node.commands.talkers import Talkers
+from node.devices import AudioDevicesUpdated, DeviceManager
 from node.errors import CallingError
 from node.events import Tasks
 from node.options import GroupCallLocator, JoinCallOptions
@@ -32,6 +34,7 @@ TAIL_SECONDS = 0.5
 """From the last sample of a file to the end of the call: it is still on its way to the ear."""
 
 DEFAULT_DEVICE = "default"
+MOST_PERCENT = 400  # of volume
 
 _MOVES: dict[CallState, EventName] = {
     CallState.RINGING: "ringing",
@@ -59,6 +62,7 @@ class Softphone:
         auto_answer: bool = False,
         seconds: float | None = None,
         hang_up_after_play: bool = False,
+        watch_devices: bool = True,
     ) -> None:
         self.agent = agent
         self.ringing: list[IncomingCall] = []
@@ -78,12 +82,19 @@ class Softphone:
         agent.on("calls_updated", self._calls_updated)
         agent.on("connection_state_changed", self._lost)
         agent.on("mailbox_changed", self._mailbox)
-        devices.on("audio_device_switched", self._switched)
+        devices.on("audio_device_switched", lambda event: tell(switched(event)))
+        if watch_devices:
+            devices.on("audio_devices_updated", self._plugged)
 
     @property
     def calls(self) -> list[Call]:
         """Return the calls that are not over, the one that commands are for last."""
         return [call for call in self.agent.calls if call.state is not CallState.DISCONNECTING]
+
+    @property
+    def volume(self) -> int:
+        """Return how loud the speaker is, in percent."""
+        return round(100 * self._devices.speaker_volume)
 
     def seconds_connected(self, call: Call) -> float | None:
         """Return how long a call has been connected, None before."""
@@ -119,6 +130,7 @@ class Softphone:
             "keys": self._press,
             "microphone": self._use_microphone,
             "speaker": self._use_speaker,
+            "volume": self._set_volume,
         }
         if command in plain and not name:
             self._tasks.spawn(self._try(plain[command]()))
@@ -227,6 +239,15 @@ class Softphone:
     async def _use_speaker(self, name: str) -> None:
         self._devices.select_speaker(None if name == DEFAULT_DEVICE else name)
 
+    async def _set_volume(self, percent: str) -> None:
+        wanted = re.fullmatch(r"([+-]?)(\d{1,3}) ?%?", percent)
+        if wanted is None or int(wanted[2]) > MOST_PERCENT:
+            most = f"a volume is from 0 to {MOST_PERCENT} percent, 100 as it is"
+            raise ValueError(f"{most}, or so much louder (+10) or softer (-10), not {percent!r}")
+        volume = self.volume + int(wanted[1] + wanted[2]) if wanted[1] else int(wanted[2])
+        self._devices.speaker_volume = min(MOST_PERCENT, max(0, volume)) / 100
+        self._tell(Event("volume", message=f"{self.volume} %"))
+
     async def _join_calls(self) -> None:
         if len(self.calls) != 2:
             raise CallingError(400, 0, "two calls are needed; dial NAME makes the second")
@@ -285,6 +306,7 @@ class Softphone:
         call.on("remote_participants_updated", lambda event: self._others(call, event))
         call.on("dtmf_received", lambda event: self._tell(about("key", call, message=event.digit)))
         call.on("is_reconnecting_changed", lambda _: self._reconnecting(call))
+        Talkers(call, self._tell)
         call.feature(Features.TRANSFER).on("transfer_accepted", lambda event: self._moving(call, event))
         if call.direction == "Outgoing" and call.transferor_info is None:
             self._tell(about("calling", call))
@@ -358,10 +380,9 @@ class Softphone:
         self._once = False  # the exit code is decided
         self._stop.set()
 
-    def _switched(self, event: AudioDeviceSwitched) -> None:
-        what = "speaker to ring" if event.role == "ring" else event.kind.lower()
-        is_now = f"the {what} is {event.new.name}" if event.new else f"there is no {what}, going on without"
-        self._tell(Event("device", message=f"{is_now} ({event.cause})"))
+    def _plugged(self, event: AudioDevicesUpdated) -> None:
+        for each in plugged(event):
+            self._tell(each)
 
     def _mailbox(self, event: MailboxChanged) -> None:
         if event.new or event.saved:

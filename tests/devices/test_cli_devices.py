@@ -73,13 +73,14 @@ async def test_a_laptop_speaks_by_its_microphone_and_is_heard_on_its_speaker(tmp
 
 
 async def test_a_speaker_is_changed_and_unplugged_in_a_call(pulseaudio: SoundServer, tmp_path: Path) -> None:
-    pulseaudio.add_sink("hall", "Hall")
     async with hub_client(tmp_path) as client:
         _, alice = await client.token("alice")
         _, bob = await client.token("bob")
         said = ("--play", "media/speech/alice.flac", "--loop", "--record", tmp_path / "heard.wav")
-        async with callnode("listen", "--auto-answer", token=bob) as laptop:
+        async with callnode("listen", "--auto-answer", "--speaker", "Virtual", token=bob) as laptop:
             await laptop.line("listening")
+            pulseaudio.add_sink("hall", "Hall")
+            assert await laptop.line("plugged-in: speaker") == "plugged-in: speaker Hall"
             async with callnode("call", "bob", *said, token=alice):
                 await laptop.line("connected")
                 laptop.type("speaker Jabra")
@@ -89,6 +90,7 @@ async def test_a_speaker_is_changed_and_unplugged_in_a_call(pulseaudio: SoundSer
                 await plays("hall", "alice")
                 pulseaudio.remove("hall")
                 assert await laptop.line("device") == "device: the speaker is Virtual_Speaker (removed)"
+                assert "unplugged: speaker Hall" in laptop.lines
                 await plays("speaker", "alice")
                 laptop.type("quit")
                 assert (await laptop.end()).err == ""

@@ -85,13 +85,15 @@ async def test_two_commands_hear_each_other(town: Town) -> None:
     bob = await town.listen("bob", "--auto-answer", "--once")
     alice = await town.call("alice", "bob", "--seconds", "3")
     calling, listening = await asyncio.gather(alice.end(), bob.end())
-    assert calling.out.splitlines() == [
+    said = calling.out.splitlines()
+    assert said[3] == "speaking bob"
+    assert [line for line in said if "speaking" not in line] == [
         "calling bob",
         "ringing bob",
         "connected bob",
         "ended bob: The call was hung up. (0/0)",
     ]
-    assert [line.split()[0] for line in listening.out.splitlines()] == [
+    assert [line.split()[0] for line in listening.out.splitlines() if "speaking" not in line] == [
         "listening",
         "incoming",
         "connected",
@@ -118,7 +120,9 @@ async def test_a_file_is_said_to_its_end(town: Town) -> None:
     ended = await result("call", "bob", *options, token=await town.token("alice"))
     assert ended.code == 0
     events = [json.loads(line) for line in ended.out.splitlines()]
-    assert [event["event"] for event in events] == ["calling", "ringing", "connected", "ended"]
+    assert events[3] == {"event": "speaking", "party": "bob", "call_id": events[0]["call_id"]}
+    told = [event["event"] for event in events if "speaking" not in event["event"]]
+    assert told == ["calling", "ringing", "connected", "ended"]
     assert {event["party"] for event in events} == {"bob"}
     assert (events[-1]["code"], events[-1]["sub_code"]) == (0, 0)
     assert (await bob.end()).code == 0
@@ -139,14 +143,23 @@ async def test_a_script_holds_mutes_and_hangs_up(town: Town) -> None:
         alice.type(command)
         await alice.line(here)
         await bob.line(there)
+    await bob.line("speaking alice")
     alice.type("mute")
     await alice.line("muted bob")
+    await alice.line("speaking-while-muted bob")
+    await bob.line("stopped-speaking alice")
     alice.type("mute")
     await alice.line("unmuted bob")
+    await bob.line("speaking alice")
+    for wanted, volume in (("40", 40), ("-30", 10), ("-30", 0), ("+10", 10), ("400", 400), ("+1", 400)):
+        alice.type(f"volume {wanted}")
+        assert await alice.line("volume") == f"volume: {volume} %"
     for command, said in (
         ("nonsense", "no command"),
         ("accept", "nothing rings"),
         ("transfer", "no command"),
+        ("volume 401", "from 0 to 400 percent"),
+        ("volume loud", "from 0 to 400 percent"),
     ):
         alice.type(command)
         assert said in await alice.line("refused")
@@ -157,6 +170,23 @@ async def test_a_script_holds_mutes_and_hangs_up(town: Town) -> None:
     assert "there is no call" in await bob.line("refused")
     bob.type("quit")
     assert (await bob.end()).code == 0
+
+
+async def test_a_group_is_told_who_speaks(town: Town) -> None:
+    mixer = await town.stack.enter_async_context(callnode("mixer", "serve", "--data", town.folder))
+    await mixer.line("the mixer is ready")
+    tokens = {name: await town.token(name) for name in ("alice", "bob")}
+    alice, bob = [
+        await town.stack.enter_async_context(callnode("join", "choir", *town.sound(name), token=token))
+        for name, token in tokens.items()
+    ]
+    await asyncio.gather(alice.line("speaking bob"), bob.line("speaking alice"))
+    bob.type("quit")
+    await alice.line("participant")
+    alice.type("quit")
+    assert (await alice.end()).code == (await bob.end()).code == 0
+    mixer.tell()
+    assert (await mixer.end()).code == 0
 
 
 async def test_transfers_by_lines(town: Town) -> None:
@@ -293,6 +323,11 @@ async def test_the_live_screen(town: Town) -> None:
         for shown in ("connected", "you", "█", "dB", "hang up", "transfer"):
             await terminal.shows(shown)
         await terminal.shows("round trip")
+        await terminal.shows("alice ))")
+        terminal.press("-")
+        await terminal.shows("volume 90 %")
+        terminal.press("+")
+        await terminal.shows("volume 100 %")
         terminal.press("5#")
         assert "5" in await alice.line("key bob")
         assert "#" in await alice.line("key bob")

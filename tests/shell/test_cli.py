@@ -232,6 +232,7 @@ async def test_devices() -> None:
         ["--loop"],
         ["--hang-up-after-play"],
         ["--play", __file__, "--loop", "--hang-up-after-play"],
+        ["--denoise", "--no-noise-suppression"],
         ["--seconds", "-1"],
         ["--nonsense"],
     ],
