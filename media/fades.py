@@ -10,6 +10,7 @@ FADE_SAMPLES = 240  # 5 ms
 
 _EVEN_SAMPLES = 48  # 1 ms
 _METER_FRAMES = 5  # 100 ms, so that a meter at 10 Hz misses nothing
+_FALL = 1 - np.arange(_EVEN_SAMPLES, dtype=np.float32) / _EVEN_SAMPLES
 _RISE = np.arange(FADE_SAMPLES, dtype=np.float32) / FADE_SAMPLES
 
 
@@ -50,7 +51,10 @@ def continued(frame: Frame) -> Frame:
     windows = np.lib.stride_tricks.sliding_window_view(sound[:-FADE_SAMPLES], FADE_SAMPLES)
     alike = np.einsum("ij,ij->i", windows, windows) - 2 * (windows @ sound[-FADE_SAMPLES:])
     start = int(np.argmin(alike)) + FADE_SAMPLES
-    step = sound[-1] - sound[start - 1]
-    after = sound[start : start + FADE_SAMPLES]
-    after[:_EVEN_SAMPLES] += step * (1 - np.arange(_EVEN_SAMPLES, dtype=np.float32) / _EVEN_SAMPLES)
-    return np.clip(after, -32768, 32767).astype(np.int16)
+    return met(frame[start : start + FADE_SAMPLES], int(frame[-1]) - int(frame[start - 1]))
+
+
+def met(sound: Frame, step: int) -> Frame:
+    """Return a sound, of 1 ms or more, raised by `step` at its first sample and as it is after 1 ms."""
+    raised = sound[:_EVEN_SAMPLES] + step * _FALL
+    return np.concatenate((np.clip(raised, -32768, 32767).astype(np.int16), sound[_EVEN_SAMPLES:]))

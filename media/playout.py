@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Frame
+from media.fades import met
 from media.jitter import (
     MILLISECOND,
     SLICE,
@@ -72,6 +73,7 @@ class Playout:
         self._excesses: deque[int] = deque(maxlen=LOOKS)
         self._since_stretch = 0
         self._concealed = 0  # samples in a row, up to now
+        self._last: tuple[int, int] = (0, 0)  # the end of what was concealed
         self._complained = False
 
     @property
@@ -197,6 +199,7 @@ class Playout:
             case Idle():
                 self._counters.concealed_samples += wanted
                 self._counters.silent_concealed_samples += wanted
+                self._last = (0, 0)
                 return SILENCE[:wanted]
 
     def _decode(self, packet: Packet, now: float) -> Sound:
@@ -207,7 +210,7 @@ class Playout:
             return self._conceal(self._buffer.samples)
         self._buffer.decoded(len(sound))
         self.decoded = True
-        self._concealed = 0
+        sound = self._resumed(sound)
         counters = self._counters
         counters.jitter_buffer_delay += len(sound) * (now - packet.arrival / SAMPLE_RATE)
         counters.jitter_buffer_target_delay += len(sound) * self._buffer.target_delay / SAMPLE_RATE
@@ -220,8 +223,15 @@ class Playout:
         except OpusError as error:
             self._complain(error)
             return self._conceal(samples)
+        return self._resumed(sound)
+
+    def _resumed(self, sound: Sound) -> Sound:
+        """Return a sound that meets what was concealed before it, if there was any, without a step."""
+        if not self._concealed:
+            return sound
         self._concealed = 0
-        return sound
+        before, last = self._last
+        return met(sound, 2 * last - before - int(sound[0]))
 
     def _conceal(self, samples: int, *, silent: bool = False) -> Sound:
         counters = self._counters
@@ -231,7 +241,9 @@ class Playout:
         counters.silent_concealed_samples += (
             samples if silent else min(samples, max(0, self._concealed - FADED))
         )
-        return self._decoder.conceal(samples)
+        sound = self._decoder.conceal(samples)
+        self._last = int(sound[-2]), int(sound[-1])
+        return sound
 
     def _complain(self, error: OpusError) -> None:
         if not self._complained:

@@ -36,7 +36,7 @@ def opus_packets(milliseconds: int, count: int) -> list[bytes]:
     return packets[:count]
 
 
-@pytest.mark.parametrize("milliseconds", [10, 20, 60])
+@pytest.mark.parametrize("milliseconds", [10, 20, 40, 60, 120])
 async def test_packets_of_any_length_become_frames_of_20_ms(milliseconds: int) -> None:
     memory, up = Memory(), []
     receiver = Receiver(memory.write, lambda: up.append(True))

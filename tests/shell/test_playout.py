@@ -118,6 +118,15 @@ def test_a_stall_of_the_network_is_caught_up_with() -> None:
     assert np.median([latency for time, latency in latencies(heard, said(20)) if time > 12]) < 0.040
 
 
+def test_a_bad_network_makes_no_clicks() -> None:
+    good, _ = carried(15, Network(), expected_loss=10)
+    bad, counters = carried(15, Network(loss=0.1, jitter=0.03), expected_loss=10)
+    assert counters.concealment_events > 10
+    # The fourth difference of a step is three times as high as it is, that of a voice is small.
+    clicks = [int(np.abs(np.diff(heard.sound.astype(np.int32), 4)).max()) for heard in (good, bad)]
+    assert clicks[1] < 1.2 * clicks[0]
+
+
 @pytest.mark.parametrize("ppm", [200.0, -200.0])
 def test_clocks_apart_stay_together(ppm: float) -> None:
     heard, counters = carried(100, Network(drift_ppm=ppm))

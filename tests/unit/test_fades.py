@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from media.audio import FRAME_SAMPLES, SAMPLE_RATE, Frame
-from media.fades import FADE_SAMPLES, Joined, continued, faded
+from media.fades import FADE_SAMPLES, Joined, continued, faded, met
 from media.speech import speech
 
 pytestmark = pytest.mark.unit
@@ -69,6 +69,14 @@ def test_speech_is_cut_off_anywhere_without_a_step() -> None:
         heard = np.concatenate((frame, faded(silence, continued(frame)))).astype(np.int32)
         steps = np.abs(np.diff(heard))
         assert steps[FRAME_SAMPLES - 1 :].max() <= 1.1 * steps[: FRAME_SAMPLES - 1].max() + 50
+
+
+def test_a_sound_meets_what_was_before_it_and_is_itself_after_a_millisecond() -> None:
+    flat = np.full(FRAME_SAMPLES, 30_000, np.int16)
+    raised = met(flat, 1_000)
+    assert raised[0] == 31_000 and np.all(np.diff(raised) <= 0) and np.array_equal(raised[48:], flat[48:])
+    assert met(flat, 5_000)[0] == 32_767
+    assert flat[0] == 30_000
 
 
 def test_loud_sounds_are_crossed_without_overflow() -> None:
