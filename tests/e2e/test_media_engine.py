@@ -74,6 +74,13 @@ async def test_each_hears_the_other(stations: Make) -> None:
         assert not station.told(Failed, "ab")
 
 
+async def test_sound_goes_on_after_an_rtcp_bye(stations: Make) -> None:
+    a, _, _, at_b = await pair(stations)
+    a.engine._legs["ab"].opened._session.reports.stop()  # says it, as browsers do on hold
+    await hears(at_b, only=A_TONE, others=(B_TONE,))
+    await hears(at_b, only=A_TONE, others=(B_TONE,))
+
+
 async def test_a_tone_arrives_unbroken(stations: Make) -> None:
     _, _, at_a, _ = await pair(stations)
     sound = (await at_a.more(2.0)).astype(np.float64)
