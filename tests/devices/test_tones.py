@@ -100,7 +100,7 @@ async def test_a_caller_hears_keys_who_waits_and_then_the_bell(tmp_path: Path) -
         await bob.line("incoming")
         bob.type("accept")
         await calling.line("connected")
-        calling.type("keys 5")
+        calling.type("keys 555555")
         await ear.hears(*KEY_5)
         async with callnode("call", "alice", *far(tmp_path), token=carol) as other:
             await ear.hears(*CALL_WAITING)
@@ -116,8 +116,8 @@ async def test_tones_are_heard_whenever_a_speaker_listens(tmp_path: Path) -> Non
     async with laptop_call(tmp_path, silent) as (devices, call), listening() as ear:
         call.set_sink(NumpySink())
         call.set_sink(devices.speaker_sink())
-        await call.send_dtmf("5")
+        await call.send_dtmf("555555")
         await ear.hears(*KEY_5)
         call.set_sink(TeeSink(NumpySink(), devices.speaker_sink()))
-        await call.send_dtmf("9")
+        await call.send_dtmf("999999")
         await ear.hears(*KEY_9)
