@@ -196,7 +196,7 @@ async def test_source_and_sink_outlive_the_old_call_until_the_take_over(
     before, held, after = await close_at_a_packet(monkeypatch, b, "ab", at_b)
     await b.news(Closed, "ab")
     assert len(at_b.frames) == after == before + held  # all that A said is heard, before anything of C
-    assert tone_dbfs(at_b.frames[-1], A_TONE) > LOUD - 3
+    assert tone_dbfs(at_b.frames[before], A_TONE) > LOUD - 3
     assert at_b.closed == 0
     await talk(b, c, "bc")
     await hears(at_b, only=C_TONE, others=())
@@ -215,7 +215,7 @@ async def close_at_a_packet(
 
     def put_and_close(self: Playout, ssrc: int, number: int, stamp: int, payload: bytes, now: float) -> None:
         put(self, ssrc, number, stamp, payload, now)
-        if self is playout and not closed.done():
+        if self is playout and not closed.done() and not self._concealed:  # a busy machine may conceal
             samples = len(self._rest) + FRAME_SAMPLES * len(self._buffer)
             before, held = len(sink.frames), -(-samples // FRAME_SAMPLES)
             station.engine.carry_out(Close(call_id))
@@ -237,7 +237,7 @@ async def test_what_a_call_still_holds_is_heard_before_its_sink_is_given_back(
     await hears(at_b, only=C_TONE, others=(A_TONE,))
     before, held, after = await close_at_a_packet(monkeypatch, b, "bc", at_b)
     assert after == before + held
-    assert tone_dbfs(at_b.frames[after - 1], C_TONE) > LOUD - 3
+    assert tone_dbfs(at_b.frames[before], C_TONE) > LOUD - 3  # the last is filled up by concealment
     await hears(at_b, only=A_TONE, others=(C_TONE,))
 
 
