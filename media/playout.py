@@ -195,7 +195,7 @@ class Playout:
                 self._buffer.filled(samples)
                 return self._conceal(samples)
             case Pause():
-                return self._conceal(-(-wanted // SLICE) * SLICE, silent=True)[:wanted]
+                return self._conceal(wanted, silent=True)
             case Idle():
                 self._counters.concealed_samples += wanted
                 self._counters.silent_concealed_samples += wanted
@@ -241,8 +241,8 @@ class Playout:
         counters.silent_concealed_samples += (
             samples if silent else min(samples, max(0, self._concealed - FADED))
         )
-        sound = self._decoder.conceal(samples)
-        self._last = int(sound[-2]), int(sound[-1])
+        sound = self._decoder.conceal(-(-samples // SLICE) * SLICE)[:samples]
+        self._last = int(sound[-2:][0]), int(sound[-1])
         return sound
 
     def _complain(self, error: OpusError) -> None:

@@ -10,7 +10,7 @@ from node.session import CallState
 
 
 class Talkers:
-    """Tell when one of the others in a call begins to speak and stops, and when this end speaks unheard."""
+    """Tell when one of a group begins to speak and stops, and when this end of any call speaks unheard."""
 
     def __init__(self, call: Call, tell: Callable[[Event], None]) -> None:
         self._call = call
@@ -21,8 +21,8 @@ class Talkers:
         call.on("speaking_while_muted_changed", self._muted)
 
     def _look(self, _: object) -> None:
-        if self._call.state is CallState.DISCONNECTED:
-            return  # that it is over says enough
+        if self._call.info.group_id is None or self._call.state is CallState.DISCONNECTED:
+            return  # of two, it is the other; that a call is over says enough
         there = self._call.remote_participants
         before, self._speaking = self._speaking, [each for each in there if each.is_speaking]
         for each in self._speaking:
