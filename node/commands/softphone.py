@@ -139,7 +139,8 @@ class Softphone:
         elif command == "quit":
             self._stop.set()
         elif command:
-            known = ", ".join([*plain, *(f"{word} NAME" for word in named), "quit"])
+            what = {"keys": "DIGITS", "volume": "PERCENT"}
+            known = ", ".join([*plain, *(f"{word} {what.get(word, 'NAME')}" for word in named), "quit"])
             self._refuse(f"there is no command {line!r}; there are {known}")
 
     async def close(self) -> None:
