@@ -117,13 +117,15 @@ class Peer:
         return description is not None and _ice_user(description.sdp) == _ice_user(sdp)
 
     def take_place_of(self, before: "Peer") -> None:
-        """Be heard in the place of another path of the call, which is heard until this one has a frame.
+        """Be heard in the place of another path of the call: at once, after what it holds, if that is lost.
 
-        What that one holds is heard at once if it is lost, and else never: both carry the same sound.
+        Else that one is heard until this one has a frame, and what it holds never: both carry the same sound.
         """
-        self._relieves = before
         if before.closed or before.silent:
             before._receiver.finish()
+            before._deaf, self._deaf = True, False
+        else:
+            self._relieves = before
 
     async def offer(self) -> str:
         """Return an offer with all candidates, or a re-offer of the current direction."""
