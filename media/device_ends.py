@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from media.audio import SILENCE, Frame
-from media.cards import Kind
+from media.cards import AudioDevice, Kind
 from media.streams import Feed, MicrophoneStream, SpeakerStream
 
 
@@ -18,7 +18,9 @@ class End:
         self.explicit = explicit
         self.closed = False
         self.stream: MicrophoneStream | SpeakerStream | None = None
+        self.device: AudioDevice | None = None  # what that is of; None also for the null device
         self.since = time.monotonic()  # when it went over to that
+        self.sounded = False  # whether a real device has ever been behind it
         self.feed = Feed()
         self._released = released
         self._placed = threading.Event()
@@ -29,6 +31,11 @@ class End:
         """Whether no real device is behind it; not before the first was sought."""
         stream = self.stream
         return stream is not None and stream.card is not None and stream.card.device_id is None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether a real device is behind it."""
+        return self.stream is not None and not self.null
 
     @property
     def underruns(self) -> int:
@@ -45,7 +52,7 @@ class End:
         """Seconds that sound waits between the card and the event loop."""
         return self.feed.level
 
-    def wait_open(self, seconds: float = 2.0) -> bool:
+    def wait_open(self, seconds: float = 3.0) -> bool:
         """Wait until a device is open, and return whether one is; not for the event loop's thread."""
         return self._placed.wait(seconds)
 
@@ -60,7 +67,9 @@ class End:
         underruns, dropped = self.underruns, self.dropped
         self.feed = Feed()
         self.stream = stream
+        self.device = None
         self.since = time.monotonic()
+        self.sounded = self.sounded or self.is_real
         self._past = [underruns - self._missed, dropped]
         if stream is not None:
             self._placed.set()

@@ -29,6 +29,7 @@ log = logging.getLogger("callnode.media.devices")
 
 _PAUSE_AFTER_ERROR = 1.0
 _CLOSE_SECONDS = 2.0
+_MARGIN_SECONDS = 0.1
 _KINDS: dict[Role, Kind] = {"microphone": "Microphone", "speaker": "Speaker", "ring": "Speaker"}
 
 
@@ -147,13 +148,18 @@ class Devices:
         keeper = self._keeper
         if keeper is not None and keeper.found is not None:
             return list(keeper.found)
-        self._shown = self._scanner.scan() or []
-        return list(self._shown)
+        return self._look()
+
+    def _look(self) -> list[AudioDevice]:
+        found = self._scanner.scan()
+        if found is not None:
+            self._shown = found
+        return list(self._shown or ())
 
     def _choose(self, kind: Kind, device: AudioDevice | str) -> AudioDevice:
         with contextlib.suppress(ValueError):
             return choose(kind, device, self._found())
-        return choose(kind, device, self._scanner.scan() or [])  # it may have just been plugged in
+        return choose(kind, device, self._look())  # it may have just been plugged in
 
     def _add(self, end: End) -> None:
         with self._changed:
@@ -195,8 +201,10 @@ class Devices:
             except Exception:
                 log.exception("the sound cards cannot be looked after")
                 pause = _PAUSE_AFTER_ERROR
-        self._shown, self._keeper = keeper.found, None
-        keeper.close()
+        if keeper.found is not None:
+            self._shown = keeper.found
+        self._keeper = None
+        keeper.close(_CLOSE_SECONDS - _MARGIN_SECONDS)
         with self._changed:
             self._thread = None
             if not self._idle:  # somebody came meanwhile

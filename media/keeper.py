@@ -7,18 +7,20 @@ sounds goes over to a card when that has shown that it works, and stays where it
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from media.cards import AudioDevice, Card, Kind
+from media.cards import AudioDevice, Card, CardError, Kind
 from media.device_ends import End
 from media.processing import AudioProcessing, Processor, is_headphones
-from media.scanner import PATIENCE_SECONDS, Scanner, errand
+from media.scanner import PATIENCE_SECONDS, Scanner
 from media.streams import MicrophoneStream, SpeakerStream
+from media.threads import in_a_thread
+from media.trials import TRIAL_SECONDS, Trials
 
 log = logging.getLogger("callnode.media.devices")
 
@@ -31,12 +33,7 @@ _TRIAL_LOOK_SECONDS = 0.01
 _LATE_SECONDS = 0.2
 _SCAN_SECONDS = 1.0  # a scan takes 1 ms of CPU
 _HURRIED_SCAN_SECONDS = 0.5  # while something is not where it is wished to be
-_BAN_SECONDS = 1.0  # doubled with every failure soon after the one before
-_LONGEST_BAN_SECONDS = 8.0
-_HEALTHY_SECONDS = 10.0
-_TRIAL_SECONDS = 2.0  # for a card to call once it is open, as a wireless one may take
-_HOPE_SECONDS = 0.5  # for it to be waited for before the next best one is tried too
-_SILENT_SECONDS = 1.2  # for sound to be nowhere before it goes to the null device
+_HOPE_SECONDS = 0.5  # for a card to be waited for before what sounded is tried on the next best one
 
 
 class AudioDevicesUpdated(Struct, frozen=True):
@@ -78,16 +75,6 @@ class _Use(Struct, frozen=True):
     device: AudioDevice | None
 
 
-class _Ban(Struct, frozen=True):
-    until: float
-    seconds: float
-
-
-class _Trial(Struct, frozen=True):
-    opening: Future[_Stream]
-    begun: float
-
-
 class Keeper:
     """The open cards, and who is on which; `told` is called with what happens since `known` were there."""
 
@@ -99,10 +86,8 @@ class Keeper:
         self._told = told
         self._scanner = scanner
         self._streams: dict[_Key, _Stream] = {}
-        self._trials: dict[_Key, _Trial] = {}
-        self._asked: set[_Key] = set()  # the trials that somebody waits for
-        self._tried: dict[_Key, float] = {}
-        self._bans: dict[_Key, _Ban] = {}
+        self._trials = Trials[_Key, _Stream](lambda key: in_a_thread(partial(_opened, *key)))
+        self._closing: list[Future[None]] = []
         self._uses: dict[tuple[Kind, str], _Use] = {}
         self._scan_due = 0.0
         self._due = math.inf
@@ -116,35 +101,45 @@ class Keeper:
             self._woken = now  # the whole process stood still, so that cards were silent proves nothing
         ends = [end for end in ends if not end.closed]
         gone = self._take_late(ends, now)
+        self._close(gone)
         if gone or now >= self._scan_due:
             self._scan()
-        self._asked.clear()
-        settled = all([self._serve(end, wishes, now) for end in ends])
+            now = time.monotonic()
+        wanted = set[_Key]()
+        settled = all([self._serve(end, wishes, now, wanted) for end in ends])
         pause = _SCAN_SECONDS if settled else _HURRIED_SCAN_SECONDS
         self._scan_due = min(self._scan_due, now + pause)
         self._share(ends, wishes)
-        gone += [self._streams.pop(key) for key, each in [*self._streams.items()] if not each.feeds]
-        _close(gone, [self._trials.pop(key) for key in self._trials.keys() - self._asked])
+        unused = [self._streams.pop(key) for key, each in [*self._streams.items()] if not each.feeds]
+        self._close(unused, self._trials.give_up(wanted))
+        self._wait_closed(PATIENCE_SECONDS)
         self._due = time.monotonic() + (pause := self._pause(now))
         return pause
 
-    def close(self) -> None:
-        """Close every card, or leave it to a sound server that hangs to let them go."""
-        _close(self._streams.values(), self._trials.values())
+    def close(self, seconds: float) -> None:
+        """Close every card, or leave it after so long to a sound server that hangs to let them go."""
+        self._close(self._streams.values(), self._trials.give_up())
         self._streams.clear()
-        self._trials.clear()
+        self._wait_closed(seconds)
+
+    def _close(self, streams: Iterable[_Stream], openings: Iterable[Future[_Stream]] = ()) -> None:
+        self._closing += [in_a_thread(partial(_closed, stream)) for stream in streams]
+        self._closing += [in_a_thread(partial(_given_up, opening)) for opening in openings]
+
+    def _wait_closed(self, seconds: float) -> None:
+        self._closing = [*wait(self._closing, seconds).not_done]
 
     def _pause(self, now: float) -> float:
-        if any(self._hopes(key, now) for key in self._trials):
+        if self._trials.young(now, _HOPE_SECONDS):
             return _TRIAL_LOOK_SECONDS
-        real = self._trials or any(device_id is not None for _, device_id in self._streams)
+        real = bool(self._trials) or any(device_id is not None for _, device_id in self._streams)
         return min(_LOOK_SECONDS if real else _HURRIED_SCAN_SECONDS, max(0.0, self._scan_due - now))
 
     def _take_late(self, ends: list[End], now: float) -> list[_Stream]:
         """Take out the cards that call no more, and whom they served with them."""
         late = {key for key, stream in self._streams.items() if _silent(stream, now, self._woken)}
         for key in late:
-            self._ban(key, now)
+            self._trials.ban(key, now)
         streams = [self._streams.pop(key) for key in late]
         for end in ends:
             if end.stream in streams:
@@ -152,88 +147,78 @@ class Keeper:
         return streams
 
     def _scan(self) -> None:
-        before = self._known if self.found is None else self.found
         found = self._scanner.scan()
         self._scan_due = time.monotonic() + _SCAN_SECONDS
-        if found is None and any(device_id is not None for _, device_id in self._streams):
-            return  # the sound server is slow, but its cards go on
-        self.found = found or []
+        if found is None:
+            return  # what hangs with the sound server is seen by its cards
+        before = self._known if self.found is None else self.found
+        self.found = found
         if before is None:
             return
         now_ids, ids = {(d.kind, d.id) for d in self.found}, {(d.kind, d.id) for d in before}
         added = tuple(d for d in self.found if (d.kind, d.id) not in ids)
         removed = tuple(d for d in before if (d.kind, d.id) not in now_ids)
         if added or removed:
-            self._bans.clear()
+            self._trials.forgive()
             for device in added:
                 log.info("%s plugged in: %s", device.kind.lower(), device.name)
             for device in removed:
                 log.info("%s unplugged: %s", device.kind.lower(), device.name)
             self._told(AudioDevicesUpdated(added, removed))
 
-    def _serve(self, end: End, wishes: Wishes, now: float) -> bool:
-        """Put an end on the best card that works; return whether that is the one it wishes."""
+    def _serve(self, end: End, wishes: Wishes, now: float, wanted: set[_Key]) -> bool:
+        """Put an end on the best card that works; return whether that is the one it wishes.
+
+        Adds to `wanted` what it would rather be on.
+        """
+        patient = end.stream is not None or now - end.since < TRIAL_SECONDS
+        if self.found is None and patient:
+            return False
         selected = _selected(end, wishes)
         wish = end.wish if end.explicit else "" if selected is None else selected.id
         there = [d for d in self.found or () if d.kind == end.kind]
-        for choice in _choices(wish, there):
-            key: _Key = (end.kind, choice)
-            stream = self._stream(key, now)
+        keys: list[_Key] = [(end.kind, choice) for choice in _choices(wish, there)]
+        for at, key in enumerate(keys):
+            better, choice = keys[:at], key[1]
+            longest = TRIAL_SECONDS if patient else _HOPE_SECONDS
+            if choice is None and self._trials.young(now, longest, better):
+                break
+            # Where a server that hung goes on, its cards open in any order.
+            least = _HOPE_SECONDS if end.null and self._trials.running(better) else 0.0
+            stream = self._stream(key, now, least)
             if stream is not None:
-                self._report(end, key, wish, selected, there)
+                wanted.update(better)
+                device = _device(key, there)
+                self._report(end, key, wish, selected, device, there)
                 if end.stream is not stream:
                     end.place(stream)
+                end.device = device
                 return choice == wish
-            if self._hopes(key, now) and (end.stream is not None or now - end.since < _SILENT_SECONDS):
-                return False
+            # Who did not sound yet waits for the best ones: another may be heard by the whole room.
+            first = not end.sounded and (at == 0 or choice == "")
+            if patient and self._trials.young(now, TRIAL_SECONDS if first else _HOPE_SECONDS, [key]):
+                break
+        wanted.update(keys)
         return False
 
-    def _stream(self, key: _Key, now: float) -> _Stream | None:
+    def _stream(self, key: _Key, now: float, least: float) -> _Stream | None:
         """Return a card that works; None if it does not, or not yet."""
-        if key in self._streams:
-            return self._streams[key]
-        if key[1] is None:
-            return self._streams.setdefault(key, _opened(*key))
-        ban = self._bans.get(key)
-        if ban is not None and now < ban.until:
-            return None
-        self._asked.add(key)
-        if key not in self._trials:
-            self._tried[key] = now
-            self._trials[key] = _Trial(errand(partial(_opened, *key)), now)
-            return None
-        opening = self._trials[key].opening
-        if not opening.done():
-            return None
-        if (error := opening.exception()) is not None:
-            log.warning("the %s cannot be opened: %s", key[0].lower(), error)
-            del self._trials[key]
-            self._ban(key, now)
-            return None
-        stream = opening.result()
-        assert stream.card is not None
-        if stream.card.works:
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = _opened(*key) if key[1] is None else self._trials.take(key, now, least)
+        if stream is not None:
             self._streams[key] = stream
-            del self._trials[key]
-            return stream
-        if now - stream.card.opened > _TRIAL_SECONDS:
-            self._ban(key, now)
-            self._asked.discard(key)
-        return None
-
-    def _hopes(self, key: _Key, now: float) -> bool:
-        return key in self._trials and now - self._trials[key].begun < _HOPE_SECONDS
-
-    def _ban(self, key: _Key, now: float) -> None:
-        before = self._bans.get(key)
-        recent = before is not None and now - self._tried.get(key, now) < _HEALTHY_SECONDS
-        seconds = min(2 * before.seconds, _LONGEST_BAN_SECONDS) if before and recent else _BAN_SECONDS
-        self._bans[key] = _Ban(now + seconds, seconds)
+        return stream
 
     def _report(
-        self, end: End, key: _Key, wish: str, selected: AudioDevice | None, there: list[AudioDevice]
+        self,
+        end: End,
+        key: _Key,
+        wish: str,
+        selected: AudioDevice | None,
+        device: AudioDevice | None,
+        there: list[AudioDevice],
     ) -> None:
-        device = _device(key, there)
         name = (end.kind, end.wish)
         before = self._uses.get(name)
         self._uses[name] = _Use(key, wish, device)
@@ -312,20 +297,14 @@ class Keeper:
 
 
 def _opened(kind: Kind, device_id: str | None) -> _Stream:
-    stream: _Stream
-    if kind == "Microphone":
-        stream = MicrophoneStream()
-        stream.card = Card(kind, device_id, stream.heard)
-    else:
-        stream = SpeakerStream()
-        stream.card = Card(kind, device_id, stream.wanted)
+    stream: _Stream = MicrophoneStream() if kind == "Microphone" else SpeakerStream()
+    turn = stream.heard if isinstance(stream, MicrophoneStream) else stream.wanted
+    try:
+        stream.card = Card(kind, device_id, turn)
+    except CardError as error:
+        log.warning("the %s cannot be opened: %s", kind.lower(), error)
+        raise
     return stream
-
-
-def _close(streams: Collection[_Stream], trials: Collection[_Trial]) -> None:
-    closing = [errand(partial(_closed, stream)) for stream in streams]
-    closing += [errand(partial(_given_up, trial)) for trial in trials]
-    wait(closing, PATIENCE_SECONDS)
 
 
 def _closed(stream: _Stream) -> None:
@@ -335,8 +314,8 @@ def _closed(stream: _Stream) -> None:
         stream.processor.close()
 
 
-def _given_up(trial: _Trial) -> None:
-    _closed(trial.opening.result())
+def _given_up(opening: Future[_Stream]) -> None:
+    _closed(opening.result())
 
 
 def _silent(stream: _Stream, now: float, woken: float) -> bool:
@@ -358,7 +337,9 @@ def _choices(wish: str, there: list[AudioDevice]) -> list[str | None]:
     default = next((device for device in there if device.is_system_default), None)
     others = [device.id for device in there if device.is_real and device is not default]
     choices: list[str | None] = [wish] if any(device.id == wish for device in there) else []
-    if others if default is None else default.is_real and default.id != wish:
+    if default is None and others:
+        choices.append("")
+    if default is not None and default.is_real and default.id != wish:
         choices.append("")
     return list(dict.fromkeys([*choices, *others, None]))
 

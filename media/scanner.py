@@ -2,29 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
+from concurrent.futures import Future, wait
 
 from media.cards import AudioDevice, cards
+from media.threads import in_a_thread
 
 PATIENCE_SECONDS = 0.5
-
-T = TypeVar("T")
-
-
-def errand(do: Callable[[], T]) -> Future[T]:
-    """Do something in a thread of its own, whose end nobody has to wait for, not even that of the program."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(do())
-        except Exception as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="sound server", daemon=True).start()
-    return future
+_FRESH_SECONDS = 5.0  # for a late answer to be one
 
 
 class Scanner:
@@ -36,12 +20,18 @@ class Scanner:
         self._begun = 0.0
 
     def scan(self) -> list[AudioDevice] | None:
-        """Return what there is now, in milliseconds; None where no sound server answers within 0.5 s."""
+        """Return what there is now, in milliseconds; None where no sound server answers within 0.5 s.
+
+        A late answer is for whoever asks next.
+        """
         with self._lock:
-            if self._scan is None or self._scan.done():
-                self._scan, self._begun = errand(cards), time.monotonic()
-            scan, patience = self._scan, self._begun + PATIENCE_SECONDS - time.monotonic()
-        try:
-            return scan.result(max(0.0, patience))
-        except TimeoutError:
+            now = time.monotonic()
+            if self._scan is None or (self._scan.done() and now - self._begun > _FRESH_SECONDS):
+                self._scan, self._begun = in_a_thread(cards), now
+            scan, patience = self._scan, self._begun + PATIENCE_SECONDS - now
+        if not wait([scan], max(0.0, patience)).done:
             return None
+        with self._lock:
+            if self._scan is scan:
+                self._scan = None
+        return scan.result()

@@ -55,6 +55,11 @@ class Stream:
         self._resampler = Resampler()
 
     @property
+    def works(self) -> bool:
+        """Whether the card has called back."""
+        return self.card is not None and self.card.works
+
+    @property
     def missed(self) -> int:
         """How many holes the card has made."""
         return 0 if self.card is None else self.card.missed

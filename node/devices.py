@@ -149,7 +149,7 @@ class DeviceManager(Events):
         source = self.microphone_source()
         try:
             opened = await asyncio.to_thread(source.wait_open)
-            return DevicePermission(audio=opened and not source.null)
+            return DevicePermission(audio=opened and source.is_real)
         finally:
             source.close()
 
@@ -180,7 +180,7 @@ class DeviceManager(Events):
             self._devices.watch(False)
 
     def close(self) -> None:
-        """Let every device go, and wait for it: some tens of milliseconds, 2 s if the sound server hangs."""
+        """Let every device go, and wait until they are closed: tens of milliseconds, 2 s at most."""
         self._devices.close()
 
     async def dispose(self) -> None:

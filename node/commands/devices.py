@@ -1,7 +1,7 @@
 """`callnode devices`: which microphones and speakers there are, whether they work, what happens to them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import click
 import msgspec
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from media.audio import FRAME_SECONDS, level_dbfs
+from media.devices import MicrophoneSource, SpeakerSink
 from media.source import ToneSource
 from node.commands.options import json_option
 from node.commands.process import OK, CommandError, run
@@ -81,6 +82,11 @@ async def _test(stop: asyncio.Event, manager: DeviceManager, seconds: float) -> 
     try:
         for end in (source, sink):
             await asyncio.to_thread(end.wait_open)
+        microphone = manager.selected_microphone or asked_for(manager.microphones)
+        speaker = manager.selected_speaker or asked_for(manager.speakers)
+        for what, other in (("microphone", instead(source, microphone)), ("speaker", instead(sink, speaker))):
+            if other:
+                click.echo(f"{what}: {other}")
         tone = ToneSource(TONE_HERTZ, _TONE_DBFS)
         with Live(console=console, auto_refresh=False, transient=True) as live:
             async for count in frames(seconds, stop):
@@ -93,14 +99,27 @@ async def _test(stop: asyncio.Event, manager: DeviceManager, seconds: float) -> 
                 elif (count + 1) % 50 == 0:
                     click.echo(f"microphone  {second:.0f} dBFS")
                     second = -96.0
-        speaker = "no speaker" if sink.null else "a tone was played"
+        played = "a tone was played" if sink.is_real else "no speaker"
         heard = f"loudest {loudest:.0f} dBFS" if loudest > _SILENT_DBFS else "silent: is it muted?"
-        click.echo(f"microphone: {'none' if source.null else heard}; {speaker}")
+        click.echo(f"microphone: {heard if source.is_real else 'none'}; {played}")
     finally:
         source.close()
         sink.close()
         await manager.dispose()
     return OK
+
+
+def asked_for(there: Sequence[AudioDevice]) -> AudioDevice | None:
+    """Return what is used where nothing is selected: the system's default, or else the first to talk by."""
+    real = [device for device in there if device.is_real]
+    return next((device for device in real if device.is_system_default), real[0] if real else None)
+
+
+def instead(end: MicrophoneSource | SpeakerSink, wished: AudioDevice | None) -> str:
+    """Say that another device is used than is asked for; nothing where that is not so."""
+    if wished is None or end.device is None or end.device.id == wished.id:
+        return ""
+    return f"{wished.name} does not open, {end.device.name} is used instead"
 
 
 async def frames(seconds: float, stop: asyncio.Event) -> AsyncIterator[int]:

@@ -11,14 +11,13 @@ from media.audio import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Frame, level_
 from media.devices import AudioDevice, MicrophoneSource, SpeakerSink
 from media.processing import AudioProcessing, has_processing
 from media.source import ToneSource
-from node.commands.devices import TONE_HERTZ, frames, meter
+from node.commands.devices import TONE_HERTZ, asked_for, frames, instead, meter
 from node.devices import DeviceManager
 from node.doctor import Finding
 
 Show = Callable[[Text], None]
 
 _PLAIN = AudioProcessing(echo_cancellation=False, noise_suppression=False, auto_gain_control=False)
-_OPEN_SECONDS = 2.0
 _TONE_DBFS = -20.0
 _TONE_SECONDS, _ALL_SECONDS = 1.5, 5.0
 _CLIPPING, _SOFT_DBFS, _STANDS_OUT_DB = 32_000, -45.0, 10.0
@@ -34,7 +33,7 @@ async def devices(stop: asyncio.Event, show: Show, *, sound: bool) -> AsyncItera
     source, sink = manager.microphone_source(), manager.speaker_sink()
     try:
         for end in (source, sink):
-            await asyncio.to_thread(end.wait_open, _OPEN_SECONDS)
+            await asyncio.to_thread(end.wait_open)
         microphone = _opened("microphone", manager.microphones, source)
         speaker = _opened("speaker", manager.speakers, sink)
         if sound and microphone.status == speaker.status == "ok":
@@ -58,15 +57,17 @@ def _opened(
     end: MicrophoneSource | SpeakerSink,
 ) -> Finding:
     there = [device for device in there if device.is_real]
-    if not there:
+    wished = asked_for(there)
+    if wished is None:
         advice = "Plug one in, or use --play and --record; calls go on in silence without."
         return Finding(check, "problem", f"there is none. {_WHAT[check]}", advice)
-    name = next((device.name for device in there if device.is_system_default), there[0].name)
-    if end.null or end.stream is None:
-        advice = f"Close the program that holds it, or choose another: --{check} NAME (callnode devices)."
-        return Finding(check, "problem", f"{name} does not open. {_WHAT[check]}", advice)
+    advice = f"Close the program that holds it, or choose another: --{check} NAME (callnode devices)."
+    if not end.is_real:
+        return Finding(check, "problem", f"{wished.name} does not open. {_WHAT[check]}", advice)
+    if other := instead(end, wished):
+        return Finding(check, "warning", other, advice)
     others = f", and there are {len(there) - 1} more" if len(there) > 1 else ""
-    return Finding(check, "ok", f"{name} opens{others}")
+    return Finding(check, "ok", f"{wished.name} opens{others}")
 
 
 async def _listen(

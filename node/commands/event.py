@@ -66,11 +66,14 @@ def answered(call: Call) -> Event:
 
 
 def plugged(event: AudioDevicesUpdated) -> list[Event]:
-    """Return an event of each device that was plugged in or unplugged."""
+    """Return an event of each device to talk by that was plugged in or unplugged."""
     changes: tuple[tuple[EventName, tuple[AudioDevice, ...]], ...]
     changes = (("plugged-in", event.added), ("unplugged", event.removed))
     return [
-        Event(what, message=f"{each.kind.lower()} {each.name}") for what, some in changes for each in some
+        Event(what, message=f"{each.kind.lower()} {each.name}")
+        for what, some in changes
+        for each in some
+        if each.is_real
     ]
 
 

@@ -13,7 +13,7 @@ from tests.devices.talk import PLAIN, eventually, plays, said, talking
 
 pytestmark = pytest.mark.devices
 
-SOON = 2.0
+SOON = 4.0
 
 
 async def test_a_call_from_a_microphone_to_a_speaker(sound_server: SoundServer, tmp_path: Path) -> None:

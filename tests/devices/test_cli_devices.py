@@ -184,3 +184,11 @@ async def test_the_doctor_listens_and_plays(pulseaudio: SoundServer, tmp_path: P
     heard = await found("--sound")
     assert (heard["microphone"]["status"], heard["speaker"]["status"]) == ("ok", "ok")
     assert heard["speaker"]["found"] == "a tone was played, and the microphone heard it"
+
+
+async def test_it_is_told_that_another_speaker_is_used(pulseaudio: SoundServer) -> None:
+    pulseaudio.pactl("suspend-sink", "speaker", "1")
+    told = "Virtual_Speaker does not open, Mic_Feed is used instead"
+    found = {each["check"]: each for each in json.loads((await result("doctor", "--json")).out)}
+    assert (found["speaker"]["status"], found["speaker"]["found"]) == ("warning", told)
+    assert f"speaker: {told}" in (await result("devices", "--test", "--seconds", "1")).out.splitlines()
