@@ -101,7 +101,7 @@ class Keeper:
             self._woken = now  # the whole process stood still, so that cards were silent proves nothing
         ends = [end for end in ends if not end.closed]
         gone = self._take_late(ends, now)
-        self._close(gone)
+        closing = self._close(gone)
         if gone or now >= self._scan_due:
             self._scan()
             now = time.monotonic()
@@ -111,8 +111,8 @@ class Keeper:
         self._scan_due = min(self._scan_due, now + pause)
         self._share(ends, wishes)
         unused = [self._streams.pop(key) for key, each in [*self._streams.items()] if not each.feeds]
-        self._close(unused, self._trials.give_up(wanted))
-        self._wait_closed(PATIENCE_SECONDS)
+        closing += self._close(unused, self._trials.give_up(wanted))
+        wait(closing, PATIENCE_SECONDS)
         self._due = time.monotonic() + (pause := self._pause(now))
         return pause
 
@@ -120,14 +120,15 @@ class Keeper:
         """Close every card, or leave it after so long to a sound server that hangs to let them go."""
         self._close(self._streams.values(), self._trials.give_up())
         self._streams.clear()
-        self._wait_closed(seconds)
+        wait(self._closing, seconds)
 
-    def _close(self, streams: Iterable[_Stream], openings: Iterable[Future[_Stream]] = ()) -> None:
-        self._closing += [in_a_thread(partial(_closed, stream)) for stream in streams]
-        self._closing += [in_a_thread(partial(_given_up, opening)) for opening in openings]
-
-    def _wait_closed(self, seconds: float) -> None:
-        self._closing = [*wait(self._closing, seconds).not_done]
+    def _close(
+        self, streams: Iterable[_Stream], openings: Iterable[Future[_Stream]] = ()
+    ) -> list[Future[None]]:
+        closing = [in_a_thread(partial(_closed, stream)) for stream in streams]
+        closing += [in_a_thread(partial(_given_up, opening)) for opening in openings]
+        self._closing = [each for each in self._closing if not each.done()] + closing
+        return closing
 
     def _pause(self, now: float) -> float:
         if self._trials.young(now, _HOPE_SECONDS):
