@@ -1,6 +1,5 @@
 """Cards and sound servers that are slow, which virtual ones are not: where sound is, and what is told."""
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +28,6 @@ class Machine:
         self.close_seconds = 0.0
         self.opened: list[str] = []
         self.open = 0
-        self.dead = threading.Event()
 
     def cards(self) -> list[AudioDevice]:
         time.sleep(self.scan_seconds)
@@ -48,10 +46,11 @@ class Machine:
 
 
 class Card:
-    """A card that works, until the machine's cards are dead."""
+    """A card that works until it is dead."""
 
     missed = 0
     works = True
+    dead = False
 
     def __init__(self, machine: Machine, device_id: str | None) -> None:
         self.device_id = device_id
@@ -59,7 +58,7 @@ class Card:
 
     @property
     def last(self) -> float:
-        return 0.0 if self._machine.dead.is_set() else time.monotonic()
+        return 0.0 if self.dead else time.monotonic()
 
     def close(self) -> None:
         if self.device_id is not None:
@@ -89,6 +88,12 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def die(end: End) -> None:
+    """Let the card that is behind a source or sink call no more."""
+    assert end.stream is not None and isinstance(end.stream.card, Card)
+    end.stream.card.dead = True
 
 
 def uses(end: End) -> str | None:
@@ -123,9 +128,7 @@ def test_what_sounded_goes_on_on_the_next_best_while_the_best_opens_slowly(machi
     speaker = devices.speaker()
     assert speaker.wait_open() and uses(speaker) == "headset"
     machine.opens["headset"] = 3.0
-    machine.dead.set()
-    until(lambda: speaker.stream is None)
-    machine.dead.clear()
+    die(speaker)
     until(lambda: story(told) == [("failed", "headset", "laptop")])
     until(lambda: story(told)[1:] == [("returned", "laptop", "headset")])
     devices.close()
@@ -133,7 +136,7 @@ def test_what_sounded_goes_on_on_the_next_best_while_the_best_opens_slowly(machi
 
 
 def test_a_card_that_fails_at_once_does_not_stop_a_slow_one_from_opening(machine: Machine) -> None:
-    machine.opens = {"headset": 1.5, "laptop": None}  # the one is tried again while the other opens
+    machine.opens = {"headset": 1.2, "laptop": None}  # the one is tried again while the other opens
     told: list[DeviceEvent] = []
     devices = Devices(told.append)
     devices.select("speaker", "laptop")
@@ -175,7 +178,7 @@ def test_a_dead_card_is_closed_though_nobody_can_be_told(machine: Machine) -> No
     speaker = devices.speaker()
     assert speaker.wait_open()
     machine.there = []
-    machine.dead.set()
+    die(speaker)
     until(lambda: machine.open == 0 or speaker.null)
     devices.close()
     assert machine.open == 0
