@@ -68,7 +68,8 @@ async def test_three_calls_of_an_engine_are_a_group(stations: Make) -> None:
         await talk(far, bridge, name)
     for name in voices:
         await hears_just(ears[name], *(hertz for other, hertz in voices.items() if other != name))
-    assert all(party.level == pytest.approx(-15.3, abs=1) for party in parties.values())
+    loud = pytest.approx(-15.3, abs=1)  # in the last 100 ms, which a busy machine may have torn
+    await ears["a"].until(lambda: all(party.level == loud for party in parties.values()))
     bridge.engine.set_source("c", None)
     bridge.engine.set_sink("c", None)
     await hears_just(ears["a"], B_TONE)
