@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import replace
+
+from media.rtp import signed
 
 SAMPLE_RATE = 48_000
 MILLISECOND = SAMPLE_RATE // 1000
@@ -217,10 +218,11 @@ class JitterBuffer:
     def put(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
         """Take in a packet, with 32, 16 and 32 bits of its header; `now` in seconds of a monotonic clock."""
         arrival = int(now * SAMPLE_RATE)
-        first = Packet(timestamp, sequence, payload, arrival, self._has_fec(payload))
-        packet = self._extended(first) if ssrc == self._ssrc else None
-        if packet is None:
-            packet = self._newest = first
+        place = self._place(sequence, timestamp, arrival) if ssrc == self._ssrc else None
+        stamp, number = place or (timestamp, sequence)
+        packet = Packet(stamp, number, payload, arrival, self._has_fec(payload))
+        if place is None:
+            self._newest = packet
             self._begin(ssrc, arrival - timestamp)
         before, self._last = self._last, packet
         late = self._playing and packet.timestamp < self._cursor
@@ -252,7 +254,7 @@ class JitterBuffer:
 
     def pass_over(self, ssrc: int, sequence: int) -> None:
         """Take note of a packet that shares the numbers of the sound but is none: a digit (RFC 4733)."""
-        number = self._newest.sequence + _signed(sequence - self._newest.sequence, 16)
+        number = self._newest.sequence + signed(sequence - self._newest.sequence, 16)
         if ssrc == self._ssrc and number not in self._passed_over:
             self._passed_over.append(number)
 
@@ -292,16 +294,16 @@ class JitterBuffer:
         """Tell how much time was filled because a packet is late."""
         self._filled += samples
 
-    def _extended(self, packet: Packet) -> Packet | None:
-        """Return the packet in the order of the stream, none if a stream begins with it."""
+    def _place(self, sequence: int, timestamp: int, arrival: int) -> tuple[int, int] | None:
+        """Return the extended timestamp and number of a packet, none if a stream begins with it."""
         newest = self._newest
-        ahead = _signed(packet.sequence - newest.sequence, 16)
-        later = _signed(packet.timestamp - newest.timestamp, 32)
-        moved = packet.arrival - newest.arrival - later
+        ahead = signed(sequence - newest.sequence, 16)
+        later = signed(timestamp - newest.timestamp, 32)
+        moved = arrival - newest.arrival - later
         idle = not self._playing and not self._held
         if idle or not -MAX_MISORDER <= ahead <= MAX_DROPOUT or abs(moved) > RESTART:
             return None
-        return replace(packet, timestamp=newest.timestamp + later, sequence=newest.sequence + ahead)
+        return newest.timestamp + later, newest.sequence + ahead
 
     def _begin(self, ssrc: int, transit: int) -> None:
         for packet in self._held.values():
@@ -389,9 +391,3 @@ class JitterBuffer:
         self._sequence = first.sequence - 1
         self._filled = 0
         return None
-
-
-def _signed(difference: int, bits: int) -> int:
-    """Return a difference of numbers that wrap around as the nearer of its two readings."""
-    half = 1 << bits - 1
-    return (difference + half) % (2 * half) - half

@@ -154,3 +154,9 @@ class Reception:
         lost = wanted - (self.received - self._received_before)
         self._newest_before, self._received_before = self.newest, self.received
         return min(255, (lost << 8) // wanted) if wanted > 0 and lost > 0 else 0
+
+
+def signed(difference: int, bits: int) -> int:
+    """Return a difference of numbers that wrap around as the nearer of its two readings."""
+    half = 1 << bits - 1
+    return (difference + half) % (2 * half) - half

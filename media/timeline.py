@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from media.audio import SAMPLE_RATE
 from media.opus_packet import fill, packet_samples
+from media.rtp import signed
 
 PATIENCE = 0.6  # seconds that what follows a missing packet is kept back for it
 QUIET = 0.1  # seconds without a packet at the end that are a pause, not packets on their way
@@ -55,7 +56,7 @@ class Timeline:
             self.discarded += 1
             return []
         placed: list[tuple[bytes, int]] = []
-        step = _signed(sequence - self._next, 16)
+        step = signed(sequence - self._next, 16)
         restarted = step < -_MAX_MISORDER and sequence == self._stray
         self._stray = (sequence + 1) & 0xFFFF
         if ssrc != self._ssrc or restarted or step > _MAX_DROPOUT:
@@ -112,7 +113,7 @@ class Timeline:
         clock = round(packet.elapsed * SAMPLE_RATE) - packet.samples
         if self._anchor is not None:
             timestamp, position = self._anchor
-            position += _signed(packet.timestamp - timestamp, 32)
+            position += signed(packet.timestamp - timestamp, 32)
             if position >= self.samples and clock - _BEHIND <= position <= clock + _AHEAD:
                 return position
         return max(self.samples, clock)
@@ -122,9 +123,3 @@ class Timeline:
             filled = fill(position - self.samples, self._before)
             self.samples += sum(samples for _, samples in filled)
             placed += filled
-
-
-def _signed(difference: int, bits: int) -> int:
-    """Return a difference of numbers that wrap around as the nearer of its two readings."""
-    half = 1 << bits - 1
-    return (difference + half) % (2 * half) - half

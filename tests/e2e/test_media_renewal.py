@@ -36,6 +36,7 @@ from tests.e2e.media_pair import (
     A_TONE,
     B_TONE,
     Make,
+    Station,
     carry_reoffer,
     hears,
     open_stations,
@@ -71,6 +72,14 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: dead.update(seen)
 
 
+async def renewed(a: Station, b: Station, told: type[AudioUp | PathBack]) -> None:
+    """Make another path, and wait until both ends are told so."""
+    a.engine.carry_out(Renew("ab"))
+    await carry_reoffer(a, b, "ab", 1)
+    for station in (a, b):
+        await station.news(told, "ab")
+
+
 async def test_a_first_path_that_never_came_up_holds_up_no_other(stations: Make) -> None:
     a, b, at_a, at_b = two(stations)
     a.engine.carry_out(MakeOffer("ab"))
@@ -78,10 +87,7 @@ async def test_a_first_path_that_never_came_up_holds_up_no_other(stations: Make)
     assert isinstance(first, OfferReady)
     b.engine.carry_out(MakeAnswer("ab", first.sdp))
     await b.news(AnswerReady, "ab")  # which gets nowhere
-    a.engine.carry_out(Renew("ab"))
-    await carry_reoffer(a, b, "ab", 1)
-    for station in (a, b):
-        await station.news(AudioUp, "ab")
+    await renewed(a, b, AudioUp)
     await hears(at_a, only=B_TONE, others=(A_TONE,))
     await hears(at_b, only=A_TONE, others=(B_TONE,))
     assert not a.told(MediaLost, "ab") and not b.told(MediaLost, "ab")
@@ -93,10 +99,7 @@ async def test_a_lost_path_is_made_anew(stations: Make, cut: Callable[[], None])
     await a.news(PathLost, "ab", 2)
     await b.news(PathLost, "ab")
     before = a.engine.stats("ab")
-    a.engine.carry_out(Renew("ab"))
-    await carry_reoffer(a, b, "ab", 1)
-    for station in (a, b):
-        await station.news(PathBack, "ab")
+    await renewed(a, b, PathBack)
     await hears(at_a, only=B_TONE, others=(A_TONE,))
     await hears(at_b, only=A_TONE, others=(B_TONE,))
     after = a.engine.stats("ab")

@@ -189,11 +189,16 @@ def test_keys_do_not_silence_a_call_that_waits(house: House) -> None:
     assert house.hears(Tone.CALL_WAITING)
 
 
-def test_the_end_of_a_call_is_told_while_another_waits_beside_a_third(house: House) -> None:
+def consult(house: House, target: CallState) -> None:
+    """Hold c1 and call c2, which is in a state then."""
     house.dial("c1")
     house.move("c1", CallState.LOCAL_HOLD)
     house.dial("c2")
-    house.move("c2", CallState.CONNECTED)
+    house.move("c2", target)
+
+
+def test_the_end_of_a_call_is_told_while_another_waits_beside_a_third(house: House) -> None:
+    consult(house, CallState.CONNECTED)
     house.ringer.rang("c3")
     house.end("c2", HUNG_UP)
     assert house.talk.once is tone(Tone.END, "de")
@@ -202,10 +207,7 @@ def test_the_end_of_a_call_is_told_while_another_waits_beside_a_third(house: Hou
 
 
 def test_a_held_party_that_hangs_up_is_told_while_the_target_rings(house: House) -> None:
-    house.dial("c1")
-    house.move("c1", CallState.LOCAL_HOLD)
-    house.dial("c2")
-    house.move("c2", CallState.RINGING)
+    consult(house, CallState.RINGING)
     house.end("c1", HUNG_UP)
     assert house.talk.once is tone(Tone.END, "de")
     house.talk.once = None

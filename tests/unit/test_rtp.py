@@ -9,7 +9,7 @@ from aiortc.rtp import HeaderExtensionsMap
 from aiortc.rtp import RtpPacket as Parsed
 
 from media.audio import FRAME_SAMPLES, SILENCE
-from media.rtp import SILENT, VOICE, Packer, Reception, RtpPacket, audio_level, parse
+from media.rtp import SILENT, VOICE, Packer, Reception, RtpPacket, audio_level, parse, signed
 
 pytestmark = pytest.mark.unit
 
@@ -147,3 +147,10 @@ def test_jitter_is_smoothed_and_survives_the_wrap_of_timestamps() -> None:
     for number in range(200, 400):
         stream.arrived((2**32 - 960 * 100 + 960 * number) % 2**32, 1000 + 0.02 * number + 0.01 * (number % 2))
     assert stream.jitter == pytest.approx(0.01, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("difference", "near"), [(1, 1), (-1, -1), (0xFFFF, -1), (0x7FFF, 0x7FFF), (0x8000, -0x8000)]
+)
+def test_a_difference_of_numbers_that_wrap_is_the_nearer_one(difference: int, near: int) -> None:
+    assert signed(difference, 16) == near
